@@ -1,0 +1,74 @@
+package spine
+
+import "columna/volume"
+
+// LesionClass is a primary site of a metastasis (DeSamba's first head).
+type LesionClass int
+
+// The six primary sites.
+const (
+	Lung LesionClass = iota
+	Breast
+	Prostate
+	Kidney
+	GastroIntestinal
+	OtherPrimary
+	LesionClassCount = 6
+)
+
+// String is the class's name in JSON and reports.
+func (c LesionClass) String() string {
+	return [...]string{"lung", "breast", "prostate", "kidney", "gastro_intestinal", "other"}[c]
+}
+
+// Box is an axis-aligned box in LPS+ millimetres.
+type Box struct {
+	Min volume.Vec3 `json:"min_lps_mm"`
+	Max volume.Vec3 `json:"max_lps_mm"`
+}
+
+// Center is the middle of the box.
+func (b Box) Center() volume.Vec3 { return b.Min.Add(b.Max).Scale(0.5) }
+
+// LesionFinding is a marked lesion with the class probabilities of the AI.
+type LesionFinding struct {
+	Box           Box
+	Probabilities [LesionClassCount]float64
+	Level         Structure // the vertebra it lies in, Background if unknown
+}
+
+// Flag is something a reader should look at before trusting a result.
+type Flag struct {
+	Kind string       `json:"kind"` // input, levels, islands, edge, grade, ...
+	Text string       `json:"text"`
+	LPS  *volume.Vec3 `json:"lps_mm"` // where, nil for the whole study
+}
+
+// ModelRef names the exact weights behind a result.
+type ModelRef struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
+}
+
+// Analysis is what the networks said of one study.
+type Analysis struct {
+	Models  []ModelRef
+	Mask    *volume.LabelMap // on the grid of the series MaskSeriesUID
+	MaskUID string           // SeriesInstanceUID whose grid the mask lies on
+	Grades  []GradeFinding   // 25, in the order of condition then level
+	Lesions []LesionFinding
+	Flags   []Flag
+	Seconds map[string]float64 // load, segment, grade, gradcam, total
+}
+
+// ReaderState is how far the human reading has come.
+type ReaderState string
+
+// The reader states.
+const (
+	Unread            ReaderState = "unread"
+	InReview          ReaderState = "in_review"
+	Accepted          ReaderState = "accepted"
+	NeedsSecondReader ReaderState = "needs_second_reader"
+	Adjudicated       ReaderState = "adjudicated"
+)
