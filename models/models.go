@@ -1,0 +1,150 @@
+// Package models holds the networks that ship with Columna: each an ONNX graph,
+// a second ONNX graph with its exact Grad-CAM, and a card that says what the
+// network takes and gives, what it was trained on and what is known of it.
+package models
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"sort"
+	"strings"
+)
+
+//go:embed onnx
+var shipped embed.FS
+
+// Port is a named tensor of a network; -1 is a size that the caller chooses.
+type Port struct {
+	Name  string `json:"name"`
+	Shape []int  `json:"shape"`
+}
+
+// Spec is a model's card.
+type Spec struct {
+	Name       string             `json:"net"`
+	Preset     string             `json:"preset"`
+	Inputs     []Port             `json:"inputs"`
+	Outputs    []Port             `json:"outputs"`
+	Opset      int                `json:"opset"`
+	Parameters int                `json:"parameters"`
+	GFLOPs     float64            `json:"gflops"`
+	SizeVox    [3]int             `json:"size_vox"`   // network grid along i, j, k
+	SpacingMM  [3]float64         `json:"spacing_mm"` // of the network grid
+	Labels     []string           `json:"labels"`     // classes of the main output
+	TrainedOn  string             `json:"trained_on"`
+	Limits     string             `json:"limits"`
+	Figures    map[string]float64 `json:"figures"` // measured on held-out data
+	// Validated is false while the weights have seen synthetic data only, or
+	// have not been measured on real studies; the app says so on screen.
+	Validated   bool    `json:"validated"`
+	Temperature float64 `json:"temperature"` // logits are divided by it
+	SHA256      string  `json:"sha256"`      // of the ONNX file
+	CAMSHA256   string  `json:"cam_sha256"`
+	Licence     string  `json:"licence"`
+	Attribution string  `json:"attribution"`
+}
+
+// Model is a network ready to run.
+type Model struct {
+	Spec
+	ONNX []byte
+	CAM  []byte // the same network with its Grad-CAM; nil where none was built
+}
+
+// Names lists the shipped models in alphabetical order.
+func Names() []string {
+	entries, _ := fs.ReadDir(shipped, "onnx")
+	var out []string
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), ".json"); ok {
+			out = append(out, name)
+		}
+	}
+	sort.Strings(out)
+	return out
+}
+
+// Load reads a shipped model and verifies its hash.
+func Load(name string) (*Model, error) {
+	sub, err := fs.Sub(shipped, "onnx")
+	if err != nil {
+		return nil, err
+	}
+	return load(sub, name)
+}
+
+// LoadDir reads a model that training wrote to a folder.
+func LoadDir(dir, name string) (*Model, error) { return load(os.DirFS(dir), name) }
+
+func load(dir fs.FS, name string) (*Model, error) {
+	if !fs.ValidPath(name) || strings.Contains(name, "/") {
+		return nil, fmt.Errorf("%q is not a model name", name)
+	}
+	card, err := fs.ReadFile(dir, name+".json")
+	if err != nil {
+		return nil, fmt.Errorf("model %s is not there: train it with `columna train %s`", name, name)
+	}
+	m := &Model{}
+	if err := json.Unmarshal(card, &m.Spec); err != nil {
+		return nil, fmt.Errorf("model %s: its card is damaged: %w", name, err)
+	}
+	if m.ONNX, err = readHashed(dir, name+".onnx", m.SHA256); err != nil {
+		return nil, err
+	}
+	if m.CAMSHA256 != "" {
+		m.CAM, err = readHashed(dir, name+".cam.onnx", m.CAMSHA256)
+	}
+	return m, err
+}
+
+func readHashed(dir fs.FS, file, want string) ([]byte, error) {
+	data, err := fs.ReadFile(dir, file)
+	if err != nil {
+		return nil, fmt.Errorf("model file %s is missing beside its card", file)
+	}
+	if Hash(data) != want {
+		return nil, fmt.Errorf("model file %s does not match the hash in its card: install it again", file)
+	}
+	return data, nil
+}
+
+// Hash is the hexadecimal SHA-256 that names weights everywhere in Columna.
+func Hash(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// Save writes a model with its card to a folder; the hashes are filled in. Each
+// file appears whole or not at all, the card last.
+func Save(dir string, m *Model) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	m.SHA256, m.CAMSHA256 = Hash(m.ONNX), ""
+	if m.CAM != nil {
+		m.CAMSHA256 = Hash(m.CAM)
+		if err := writeWhole(dir+"/"+m.Name+".cam.onnx", m.CAM); err != nil {
+			return err
+		}
+	}
+	if err := writeWhole(dir+"/"+m.Name+".onnx", m.ONNX); err != nil {
+		return err
+	}
+	card, err := json.MarshalIndent(m.Spec, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeWhole(dir+"/"+m.Name+".json", append(card, '\n'))
+}
+
+func writeWhole(path string, data []byte) error {
+	if err := os.WriteFile(path+".tmp", data, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(path+".tmp", path)
+}
