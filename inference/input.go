@@ -1,0 +1,64 @@
+package inference
+
+import (
+	"errors"
+
+	"columna/models"
+	"columna/spine"
+	"columna/volume"
+)
+
+// errNoSagittal is the one reason for which nothing can be segmented.
+var errNoSagittal = errors.New("the study has no sagittal T1, T2 or STIR series: nothing can be segmented")
+
+// MaskSeries is the series on whose grid the study's mask lies: the first of
+// sagittal T2, STIR and T1; nil if there is none.
+func MaskSeries(study *spine.Study) *spine.Series {
+	for _, seq := range []spine.Sequence{spine.T2, spine.STIR, spine.T1} {
+		if s := study.Find(seq, spine.Sagittal); s != nil && s.Volume != nil {
+			return s
+		}
+	}
+	return nil
+}
+
+// fluidSeries is the sagittal series that fills the networks' T2 input: T2, or
+// STIR standing in for it.
+func fluidSeries(study *spine.Study) *spine.Series {
+	return firstLoaded(study, spine.Sagittal, spine.T2, spine.STIR)
+}
+
+func firstLoaded(study *spine.Study, plane spine.Plane, seqs ...spine.Sequence) *spine.Series {
+	for _, seq := range seqs {
+		if s := study.Find(seq, plane); s != nil && s.Volume != nil {
+			return s
+		}
+	}
+	return nil
+}
+
+// SegmentationInput brings a study's sagittal T1 and T2 (else STIR) onto the
+// canonical grid of the mask series, normalised; a missing one is zeros and its
+// place in present is 0. Only spec's SizeVox and SpacingMM are read.
+func SegmentationInput(study *spine.Study, spec models.Spec) (t1, t2 *volume.Volume, present [2]float32, grid volume.Grid, err error) {
+	base := MaskSeries(study)
+	if base == nil {
+		return nil, nil, present, grid, errNoSagittal
+	}
+	grid = CanonicalGrid(base.Volume.Grid, spec.SizeVox, spec.SpacingMM)
+	t1, present[0] = onGrid(firstLoaded(study, spine.Sagittal, spine.T1), grid)
+	t2, present[1] = onGrid(fluidSeries(study), grid)
+	return t1, t2, present, grid, nil
+}
+
+// onGrid resamples a series and normalises it over the part of the grid that it
+// covers; a missing series gives zeros and 0.
+func onGrid(s *spine.Series, grid volume.Grid) (*volume.Volume, float32) {
+	if s == nil {
+		return volume.New(grid), 0
+	}
+	v := s.Volume.Resample(grid)
+	covered := coverage(grid, s.Volume.Grid)
+	scaleOf(v.Data, covered).apply(v.Data, covered)
+	return v, 1
+}

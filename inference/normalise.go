@@ -1,0 +1,71 @@
+package inference
+
+import (
+	"math"
+	"slices"
+
+	"columna/volume"
+)
+
+// Normalise brings a whole volume to the networks' intensity scale in place:
+// clipped to the 0.5 and 99.5 percentiles of its nonzero voxels, zero mean and
+// unit standard deviation over them. Percentiles, as many exported images have
+// clipped or stretched grey values.
+func Normalise(v *volume.Volume) {
+	scaleOf(v.Data, nil).apply(v.Data, nil)
+}
+
+// greyScale is a clip range and the mean and deviation of what lies in it.
+type greyScale struct {
+	lo, hi    float32
+	mean, std float32
+}
+
+// scaleOf measures the nonzero values for which inside holds (nil: everywhere).
+func scaleOf(data []float32, inside []bool) greyScale {
+	used := make([]float32, 0, len(data))
+	for n, v := range data {
+		if v != 0 && (inside == nil || inside[n]) && !math.IsNaN(float64(v)) {
+			used = append(used, v)
+		}
+	}
+	if len(used) == 0 {
+		return greyScale{std: 1}
+	}
+	s := greyScale{}
+	s.lo, s.hi = quantiles(used, 0.005, 0.995)
+	var sum, sq float64
+	for _, v := range used {
+		x := float64(min(max(v, s.lo), s.hi))
+		sum += x
+		sq += x * x
+	}
+	mean := sum / float64(len(used))
+	variance := sq/float64(len(used)) - mean*mean
+	s.mean, s.std = float32(mean), float32(math.Sqrt(math.Max(variance, 1e-12)))
+	return s
+}
+
+// apply maps every value through the scale; outside voxels become 0.
+func (s greyScale) apply(data []float32, inside []bool) {
+	for n, v := range data {
+		if inside != nil && !inside[n] || math.IsNaN(float64(v)) {
+			data[n] = 0
+			continue
+		}
+		data[n] = (min(max(v, s.lo), s.hi) - s.mean) / s.std
+	}
+}
+
+// quantiles reads two quantiles of the values, from an even sample of at most
+// about 60,000 of them: sorting more changes nothing that a network could see.
+func quantiles(values []float32, a, b float64) (lo, hi float32) {
+	step := max(1, len(values)/60000)
+	sample := make([]float32, 0, len(values)/step+1)
+	for n := 0; n < len(values); n += step {
+		sample = append(sample, values[n])
+	}
+	slices.Sort(sample)
+	at := func(q float64) float32 { return sample[int(math.Round(q*float64(len(sample)-1)))] }
+	return at(a), at(b)
+}
