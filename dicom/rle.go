@@ -1,0 +1,67 @@
+package dicom
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// decodeRLE undoes RLE Lossless (PS3.5 Annex G) for one grey frame: one PackBits
+// segment a byte plane, the most significant first. The samples come out little
+// endian.
+func decodeRLE(data []byte, pixels, width int) ([]byte, error) {
+	if len(data) < 64 {
+		return nil, fmt.Errorf("the RLE header is cut off")
+	}
+	if n := binary.LittleEndian.Uint32(data); n != uint32(width) {
+		return nil, fmt.Errorf("RLE data have %d segments where %d are needed", n, width)
+	}
+	out := make([]byte, pixels*width)
+	for s := range width {
+		start := int64(binary.LittleEndian.Uint32(data[4+4*s:]))
+		end := int64(len(data))
+		if s+1 < width {
+			end = int64(binary.LittleEndian.Uint32(data[8+4*s:]))
+		}
+		if start < 64 || start > end || end > int64(len(data)) {
+			return nil, fmt.Errorf("RLE segment %d lies outside the data", s+1)
+		}
+		if !unpackBits(data[start:end], out[width-1-s:], width, pixels) {
+			return nil, fmt.Errorf("RLE segment %d ends before the image is full: the file is cut off or damaged", s+1)
+		}
+	}
+	return out, nil
+}
+
+// unpackBits writes n bytes to every stride-th place of out and reports whether
+// the segment held that many.
+func unpackBits(src, out []byte, stride, n int) bool {
+	done := 0
+	for i := 0; i < len(src) && done < n; {
+		control := int(int8(src[i]))
+		i++
+		switch {
+		case control >= 0: // literal run
+			for range control + 1 {
+				if i >= len(src) || done >= n {
+					break
+				}
+				out[done*stride] = src[i]
+				i++
+				done++
+			}
+		case control != -128: // repeated byte
+			if i >= len(src) {
+				return false
+			}
+			for range 1 - control {
+				if done >= n {
+					break
+				}
+				out[done*stride] = src[i]
+				done++
+			}
+			i++
+		}
+	}
+	return done == n
+}
