@@ -1,0 +1,220 @@
+package ort
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	onnx "github.com/yalue/onnxruntime_go"
+)
+
+// Tensor is a float32 array in row-major order.
+type Tensor struct {
+	Shape []int
+	Data  []float32
+}
+
+// IO is a model input or output; -1 in Shape is a size fixed only at run time.
+type IO struct {
+	Name  string
+	Shape []int
+}
+
+// Options set how a session runs.
+type Options struct {
+	Threads         int  // intra-op threads; 0 leaves the choice to ONNX Runtime
+	OptimizationOff bool // skip graph optimisation: large training graphs load faster
+}
+
+// Session is a loaded model. Run may be called from several goroutines.
+type Session struct {
+	session *onnx.DynamicAdvancedSession
+	inputs  []IO
+	outputs []IO
+}
+
+// NewSession loads an ONNX model from memory.
+func NewSession(model []byte, o Options) (*Session, error) {
+	if err := Init(); err != nil {
+		return nil, err
+	}
+	in, out, err := onnx.GetInputOutputInfoWithONNXData(model)
+	if err != nil {
+		return nil, fmt.Errorf("read the ONNX model: %w", err)
+	}
+	s := &Session{inputs: describe(in), outputs: describe(out)}
+	options, err := newOptions(o)
+	if err != nil {
+		return nil, err
+	}
+	defer options.Destroy()
+	s.session, err = onnx.NewDynamicAdvancedSessionWithONNXData(model, names(s.inputs), names(s.outputs), options)
+	if err != nil {
+		return nil, fmt.Errorf("load the ONNX model: %w", err)
+	}
+	return s, nil
+}
+
+func newOptions(o Options) (*onnx.SessionOptions, error) {
+	options, err := onnx.NewSessionOptions()
+	if err != nil {
+		return nil, err
+	}
+	steps := []error{options.SetMemPattern(false)}
+	if o.Threads > 0 {
+		steps = append(steps, options.SetIntraOpNumThreads(o.Threads))
+	}
+	if o.OptimizationOff {
+		steps = append(steps, options.SetGraphOptimizationLevel(onnx.GraphOptimizationLevelDisableAll))
+	}
+	if err := errors.Join(steps...); err != nil {
+		options.Destroy()
+		return nil, fmt.Errorf("set ONNX Runtime options: %w", err)
+	}
+	return options, nil
+}
+
+func describe(infos []onnx.InputOutputInfo) []IO {
+	var out []IO
+	for _, info := range infos {
+		io := IO{Name: info.Name}
+		for _, d := range info.Dimensions {
+			io.Shape = append(io.Shape, int(d))
+		}
+		out = append(out, io)
+	}
+	return out
+}
+
+func names(list []IO) []string {
+	var out []string
+	for _, io := range list {
+		out = append(out, io.Name)
+	}
+	return out
+}
+
+// Inputs lists the model's inputs.
+func (s *Session) Inputs() []IO { return slices.Clone(s.inputs) }
+
+// Outputs lists the model's outputs.
+func (s *Session) Outputs() []IO { return slices.Clone(s.outputs) }
+
+// Close frees the session.
+func (s *Session) Close() error { return s.session.Destroy() }
+
+// Run computes every output. Cancelling ctx ends the run inside the network; the
+// session stays usable.
+func (s *Session) Run(ctx context.Context, in map[string]Tensor) (map[string]Tensor, error) {
+	values, err := s.bind(in)
+	defer destroy(values)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]onnx.Value, len(s.outputs))
+	defer destroy(results)
+	if err := runCancellable(ctx, s.session, values, results); err != nil {
+		return nil, err
+	}
+	out := map[string]Tensor{}
+	for n, v := range results {
+		t, ok := v.(*onnx.Tensor[float32])
+		if !ok {
+			return nil, fmt.Errorf("output %s is not a float32 tensor", s.outputs[n].Name)
+		}
+		out[s.outputs[n].Name] = Tensor{Shape: ints(t.GetShape()), Data: slices.Clone(t.GetData())}
+	}
+	return out, nil
+}
+
+// bind makes the input tensors in the model's order.
+func (s *Session) bind(in map[string]Tensor) ([]onnx.Value, error) {
+	if len(in) != len(s.inputs) {
+		for name := range in {
+			if !slices.ContainsFunc(s.inputs, func(io IO) bool { return io.Name == name }) {
+				return nil, fmt.Errorf("the model has no input %q; it takes %v", name, names(s.inputs))
+			}
+		}
+	}
+	var values []onnx.Value
+	for _, want := range s.inputs {
+		t, ok := in[want.Name]
+		if !ok {
+			return values, fmt.Errorf("input %q is missing", want.Name)
+		}
+		if !fits(want.Shape, t.Shape) {
+			return values, fmt.Errorf("input %q has shape %v, the model takes %v", want.Name, t.Shape, want.Shape)
+		}
+		v, err := newTensor(t)
+		if err != nil {
+			return values, fmt.Errorf("input %q: %w", want.Name, err)
+		}
+		values = append(values, v)
+	}
+	return values, nil
+}
+
+func fits(want, have []int) bool {
+	return slices.EqualFunc(want, have, func(w, h int) bool { return w == h || w < 0 })
+}
+
+func newTensor(t Tensor) (*onnx.Tensor[float32], error) {
+	n := 1
+	var shape []int64
+	for _, d := range t.Shape {
+		n *= d
+		shape = append(shape, int64(d))
+	}
+	if n != len(t.Data) {
+		return nil, fmt.Errorf("%d values for shape %v", len(t.Data), t.Shape)
+	}
+	return onnx.NewTensor(onnx.NewShape(shape...), t.Data)
+}
+
+func ints(shape onnx.Shape) []int {
+	out := make([]int, len(shape))
+	for i, d := range shape {
+		out[i] = int(d)
+	}
+	return out
+}
+
+func destroy(values []onnx.Value) {
+	for _, v := range values {
+		if v != nil {
+			v.Destroy()
+		}
+	}
+}
+
+// runCancellable runs a session and terminates it when ctx ends.
+func runCancellable(ctx context.Context, s *onnx.DynamicAdvancedSession, in, out []onnx.Value) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	options, err := onnx.NewRunOptions()
+	if err != nil {
+		return err
+	}
+	defer options.Destroy()
+	done, watcher := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(watcher)
+		select {
+		case <-ctx.Done():
+			options.Terminate()
+		case <-done:
+		}
+	}()
+	err = s.RunWithOptions(in, out, options)
+	close(done)
+	<-watcher
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("run the network: %w", err)
+	}
+	return nil
+}
