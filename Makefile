@@ -1,0 +1,45 @@
+# `make` lists the verbs. Only Go and make are needed to begin with; `setup`
+# installs the rest.
+.PHONY: help setup run test build headless bench lint fmt models ux clean
+
+BIN := bin/columna
+ORT = $(shell scripts/setup.sh --where)
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what is missing: system packages and ONNX Runtime
+	@scripts/setup.sh
+
+build: setup ## build bin/columna
+	go build -o $(BIN) .
+
+headless: setup ## build bin/columna-headless, without Fyne and OpenGL
+	go build -tags headless -o $(BIN)-headless .
+
+run: build ## open the reading room on a demo study (or draw it, without a display)
+	@scripts/run.sh $(BIN)
+
+test: setup ## pass all tests
+	go vet ./...
+	go vet -tags headless ./...
+	COLUMNA_ORT_LIB="$(ORT)" go test -timeout 20m ./...
+
+bench: build ## run the benchmarks
+	COLUMNA_ORT_LIB="$(ORT)" go test -run '^$$' -bench . -benchtime 5x ./...
+
+lint: ## vet and check formatting
+	go vet ./...
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+
+fmt: ## format all Go files
+	gofmt -w $$(git ls-files '*.go')
+
+models: build ## train the default models (hours; resumes)
+	scripts/models.sh $(BIN)
+
+ux: build ## drive the real window under Xvfb with mouse and keys
+	scripts/ux-test.sh
+
+clean: ## remove what was built
+	rm -rf bin demo-out

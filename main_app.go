@@ -1,0 +1,11 @@
+//go:build !headless
+
+package main
+
+import (
+	"columna/app"
+	"columna/cli"
+)
+
+// window is how the commands open windows and draw screens.
+func window() cli.Window { return cli.Window{Run: app.Run, Screens: app.Screens} }

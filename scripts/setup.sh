@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Installs what Columna needs and is missing: Debian packages to build with, and
+# the ONNX Runtime library. `--where` prints the library's path and nothing else.
+set -euo pipefail
+
+version=1.30.0
+tarball_sha256=6e3390d6b783e7be946fad629292799da28d0b42f84856e50d2c1b0383291e75
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/columna/onnxruntime"
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+find_library() {
+	if [ -n "${COLUMNA_ORT_LIB:-}" ]; then
+		[ -r "$COLUMNA_ORT_LIB" ] || die "COLUMNA_ORT_LIB names $COLUMNA_ORT_LIB, which cannot be read: correct or unset it"
+		echo "$COLUMNA_ORT_LIB"
+		return
+	fi
+	local file
+	for file in /usr/lib/*-linux-gnu/libonnxruntime.so* /usr/lib/libonnxruntime.so* /usr/local/lib/libonnxruntime.so* "$cache"/libonnxruntime.so; do
+		if [ -r "$file" ]; then
+			echo "$file"
+			return
+		fi
+	done
+}
+
+install_packages() {
+	local missing=("$@") root=()
+	command -v apt-get >/dev/null || die "please install the equivalents of these Debian packages, then run again: ${missing[*]}"
+	if [ "$(id -u)" -ne 0 ]; then
+		command -v sudo >/dev/null || die "not root and no sudo: as root, run apt-get install ${missing[*]}"
+		root=(sudo)
+	fi
+	say "installing ${missing[*]}"
+	"${root[@]}" apt-get update -qq || die "apt-get update failed: check the network, then run again"
+	"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+		die "apt-get could not install ${missing[*]}"
+}
+
+# Fyne links OpenGL and X11; SQLite and ONNX Runtime need a C compiler.
+build_packages() {
+	local missing=() header package
+	command -v cc >/dev/null || missing+=(gcc libc6-dev)
+	command -v pkg-config >/dev/null || missing+=(pkg-config)
+	while read -r header package; do
+		[ -e "/usr/include/$header" ] || missing+=("$package")
+	done <<-LIST
+		GL/gl.h libgl1-mesa-dev
+		X11/Xlib.h libx11-dev
+		X11/Xcursor/Xcursor.h libxcursor-dev
+		X11/extensions/Xrandr.h libxrandr-dev
+		X11/extensions/Xinerama.h libxinerama-dev
+		X11/extensions/XInput2.h libxi-dev
+		X11/extensions/xf86vmode.h libxxf86vm-dev
+	LIST
+	[ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
+}
+
+fetch_library() {
+	local arch work
+	case "$(uname -m)" in
+	x86_64) arch=x64 ;;
+	aarch64) arch=arm64 ;;
+	*) die "no ONNX Runtime for $(uname -m) in onnxruntime-node: install the library and set COLUMNA_ORT_LIB" ;;
+	esac
+	command -v npm >/dev/null || install_packages npm
+	work=$(mktemp -d)
+	trap "rm -rf '$work'" EXIT
+	say "fetching ONNX Runtime $version"
+	(cd "$work" && npm pack --silent "onnxruntime-node@$version" >/dev/null 2>&1) || die "npm pack onnxruntime-node@$version failed: check the network, then run again"
+	echo "$tarball_sha256  $work/onnxruntime-node-$version.tgz" | sha256sum --check --status ||
+		die "the package onnxruntime-node@$version does not have the expected hash: not installed"
+	tar -xzf "$work/onnxruntime-node-$version.tgz" -C "$work" "package/bin/napi-v6/linux/$arch/libonnxruntime.so.1"
+	mkdir -p "$cache"
+	# Whole or not at all: the move is atomic on one file system.
+	cp "$work/package/bin/napi-v6/linux/$arch/libonnxruntime.so.1" "$cache/.new"
+	mv "$cache/.new" "$cache/libonnxruntime.so"
+}
+
+if [ "${1:-}" = --where ]; then
+	find_library
+	exit
+fi
+command -v go >/dev/null || die "Go is missing: install Go 1.26 or later, then run again"
+build_packages
+[ -n "$(find_library)" ] || fetch_library
+say "ready: ONNX Runtime at $(find_library)"
