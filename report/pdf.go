@@ -1,0 +1,208 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/png"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/go-pdf/fpdf"
+	"golang.org/x/image/font/gofont/gobold"
+	"golang.org/x/image/font/gofont/goregular"
+
+	"columna/spine"
+)
+
+// A4 in millimetres, and the margin.
+const (
+	pageWidth = 210.0
+	margin    = 15.0
+	inner     = pageWidth - 2*margin
+)
+
+// WritePDF saves the report of a study: header data, models, the worksheet with
+// what the AI and what the reader said, structures, lesions, flags, and the key
+// images two in a row. The file appears whole or not at all.
+func WritePDF(path string, study *spine.Study, a *spine.Analysis, reader []spine.GradeFinding, keyImages []image.Image) error {
+	b, err := makePDF(study, a, reader, keyImages, time.Now())
+	if err == nil {
+		err = writeWhole(path, b)
+	}
+	if err != nil {
+		return fmt.Errorf("write report %s: %w", path, err)
+	}
+	return nil
+}
+
+// writeWhole writes beside the target and renames. A report holds patient data,
+// so it is its owner's alone.
+func writeWhole(path string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".columna-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // gone already after the rename
+	if _, err := f.Write(b); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// makePDF is deterministic: the same input and time give the same bytes.
+func makePDF(study *spine.Study, a *spine.Analysis, reader []spine.GradeFinding, keyImages []image.Image, at time.Time) ([]byte, error) {
+	d := newDocument(at)
+	d.header(study, at)
+	if a == nil {
+		d.line("No AI analysis was made of this study.")
+		a = &spine.Analysis{}
+	}
+	d.models(a)
+	d.grades(newWorksheet(a, reader))
+	d.notes(newWorksheet(a, reader))
+	d.structures(a)
+	d.lesions(a)
+	d.flags(a)
+	if err := d.images(keyImages); err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	if err := d.pdf.Output(&out); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// document is a PDF in the making.
+type document struct{ pdf *fpdf.Fpdf }
+
+// newDocument uses the Go fonts, which have Latin, Greek and Cyrillic letters.
+func newDocument(at time.Time) document {
+	pdf := fpdf.New("P", "mm", "A4", "")
+	pdf.SetCatalogSort(true)
+	pdf.SetCreationDate(at)
+	pdf.SetModificationDate(at)
+	pdf.SetProducer("Columna", true)
+	pdf.SetTitle("Lumbar spine MRI report", true)
+	pdf.AddUTF8FontFromBytes("go", "", goregular.TTF)
+	pdf.AddUTF8FontFromBytes("go", "B", gobold.TTF)
+	pdf.SetMargins(margin, margin, margin)
+	pdf.SetAutoPageBreak(true, 20)
+	pdf.AliasNbPages("{pages}")
+	pdf.SetFooterFunc(func() {
+		pdf.SetY(-14)
+		pdf.SetFont("go", "", 7.5)
+		pdf.SetTextColor(90, 90, 90)
+		pdf.CellFormat(inner-20, 4, Disclaimer+" What the networks said is marked AI.", "", 0, "L", false, 0, "")
+		pdf.CellFormat(20, 4, fmt.Sprintf("%d / {pages}", pdf.PageNo()), "", 0, "R", false, 0, "")
+	})
+	pdf.AddPage()
+	return document{pdf}
+}
+
+func (d document) font(style string, size float64) {
+	d.pdf.SetFont("go", style, size)
+	d.pdf.SetTextColor(20, 20, 20)
+}
+
+// heading starts a section, on a new page where only its title would fit.
+func (d document) heading(title string) {
+	if d.pdf.GetY() > 260 {
+		d.pdf.AddPage()
+	}
+	d.pdf.Ln(3)
+	d.font("B", 11)
+	d.pdf.CellFormat(inner, 6, title, "", 1, "L", false, 0, "")
+}
+
+func (d document) line(text string) {
+	d.font("", 9)
+	d.pdf.MultiCell(inner, 4.5, text, "", "L", false)
+}
+
+// header is the title, the disclaimer and the words of the DICOM header.
+func (d document) header(study *spine.Study, at time.Time) {
+	d.font("B", 16)
+	d.pdf.CellFormat(inner, 9, "Lumbar spine MRI report", "", 1, "L", false, 0, "")
+	d.pdf.SetFillColor(255, 236, 209)
+	d.font("B", 9)
+	d.pdf.CellFormat(inner, 6, Disclaimer, "", 1, "L", true, 0, "")
+	d.pdf.Ln(2)
+	d.font("", 9)
+	for _, row := range [][2]string{
+		{"Patient", study.PatientName + "   ID " + study.PatientID},
+		{"Sex, age", study.Sex + "  " + study.Age},
+		{"Study", study.Date + "  " + study.Description + field(study.FieldT)},
+		{"Study UID", study.UID},
+		{"Report made", at.UTC().Format("2006-01-02 15:04 UTC") + " by Columna"},
+	} {
+		d.pdf.SetTextColor(110, 110, 110)
+		d.pdf.CellFormat(28, 4.8, row[0], "", 0, "L", false, 0, "")
+		d.pdf.SetTextColor(20, 20, 20)
+		d.pdf.CellFormat(inner-28, 4.8, d.fit(row[1], inner-28), "", 1, "L", false, 0, "")
+	}
+}
+
+func field(tesla float64) string {
+	if tesla == 0 {
+		return ""
+	}
+	return fmt.Sprintf("   %.1f T", tesla)
+}
+
+// fit cuts a text to a width.
+func (d document) fit(s string, width float64) string {
+	if d.pdf.GetStringWidth(s) <= width-2 {
+		return s
+	}
+	r := []rune(s)
+	for len(r) > 0 && d.pdf.GetStringWidth(string(r)+"…") > width-2 {
+		r = r[:len(r)-1]
+	}
+	return string(r) + "…"
+}
+
+// models names the exact weights behind the AI's words.
+func (d document) models(a *spine.Analysis) {
+	if len(a.Models) == 0 {
+		return
+	}
+	d.heading("Models (AI)")
+	for _, m := range a.Models {
+		d.line(fmt.Sprintf("%s   SHA-256 %s", m.Name, m.SHA256))
+	}
+}
+
+// images puts the key images two in a row, each fitted to half the page.
+func (d document) images(images []image.Image) error {
+	if len(images) == 0 {
+		return nil
+	}
+	const gap, height = 4.0, 110.0
+	width := (inner - gap) / 2
+	for n, img := range images {
+		row := n % 4 / 2
+		if n%4 == 0 {
+			d.pdf.AddPage()
+			d.heading("Key images")
+		}
+		var b bytes.Buffer
+		if err := png.Encode(&b, img); err != nil {
+			return err
+		}
+		name := fmt.Sprintf("key%d", n)
+		d.pdf.RegisterImageOptionsReader(name, fpdf.ImageOptions{ImageType: "PNG"}, &b)
+		size := img.Bounds().Size()
+		scale := min(width/float64(size.X), height/float64(size.Y))
+		x := margin + float64(n%2)*(width+gap)
+		y := 28 + float64(row)*(height+8)
+		d.pdf.ImageOptions(name, x, y, scale*float64(size.X), scale*float64(size.Y), false, fpdf.ImageOptions{ImageType: "PNG"}, 0, "")
+	}
+	return d.pdf.Error()
+}
