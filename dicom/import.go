@@ -8,7 +8,6 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"columna/spine"
 	"columna/volume"
@@ -107,16 +106,7 @@ func readHeader(z *zips, ref FileRef) (s *slice, err error) {
 		return nil, err
 	}
 	s.ref.Path, s.ref.ZipEntry = ref.Path, ref.ZipEntry
-	return s.compact(), nil
-}
-
-// compact copies the strings that point into the file's bytes' neighbourhood so
-// that the bytes can be freed.
-func (s *slice) compact() *slice {
-	s.ref.SOPUID = strings.Clone(s.ref.SOPUID)
-	s.seriesUID = strings.Clone(s.seriesUID)
-	s.study.uid = strings.Clone(s.study.uid)
-	return s
+	return s, nil
 }
 
 // assemble groups slices into studies and stacks.

@@ -219,6 +219,9 @@ func (p *pixelFormat) values(samples []byte, out []float32) {
 
 // decodeJPEGBaseline decodes 8-bit JPEG (process 1) by the standard library.
 func decodeJPEGBaseline(data []byte, rows, cols int) ([]byte, error) {
+	if len(data) < rows*cols/256 { // a flat block of 64 pixels takes two bits at least
+		return nil, fmt.Errorf("the JPEG is too short for the image: the file is cut off or damaged")
+	}
 	cfg, err := jpeg.DecodeConfig(bytes.NewReader(data))
 	if err != nil {
 		return nil, fmt.Errorf("JPEG baseline data cannot be read: %w", err)

@@ -15,6 +15,9 @@ func decodeRLE(data []byte, pixels, width int) ([]byte, error) {
 	if n := binary.LittleEndian.Uint32(data); n != uint32(width) {
 		return nil, fmt.Errorf("RLE data have %d segments where %d are needed", n, width)
 	}
+	if len(data) < pixels*width/64 { // two bytes make 128 at best
+		return nil, fmt.Errorf("the RLE data are too short for the image: the file is cut off or damaged")
+	}
 	out := make([]byte, pixels*width)
 	for s := range width {
 		start := int64(binary.LittleEndian.Uint32(data[4+4*s:]))

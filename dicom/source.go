@@ -160,12 +160,15 @@ func (f *finder) addZip(ctx context.Context, name string) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if e.FileInfo().IsDir() || hidden(path.Base(e.Name)) || strings.HasPrefix(e.Name, "__MACOSX/") {
+		if e.FileInfo().IsDir() {
 			continue
 		}
 		ref := FileRef{Path: name, ZipEntry: e.Name}
 		if err := checkEntry(e); err != nil {
 			f.refuse(printable(ref.String()), err)
+			continue
+		}
+		if hidden(path.Base(e.Name)) || strings.HasPrefix(e.Name, "__MACOSX/") {
 			continue
 		}
 		if total += e.UncompressedSize64; total > maxZipTotal {
