@@ -1,0 +1,115 @@
+package render
+
+import (
+	"image/color"
+	"math"
+
+	"columna/assets"
+	"columna/volume"
+)
+
+// Plane is the reference rectangle of slice n of a stack.
+func (s *Stack) Plane(n int) Reference {
+	_, f, k := s.At(n)
+	return Reference{Corners: f.CornersMM(k)}
+}
+
+// Cut is where a reference rectangle crosses the lens' slice, in device pixels.
+// Planes within 20 degrees of parallel have no useful line.
+func (l Lens) Cut(r Reference) (x0, y0, x1, y1 float64, ok bool) {
+	n := r.Corners[1].Sub(r.Corners[0]).Cross(r.Corners[3].Sub(r.Corners[0])).Unit()
+	if math.Abs(n.Dot(l.Frame.Normal)) > math.Cos(20*math.Pi/180) {
+		return 0, 0, 0, 0, false
+	}
+	var hits []volume.Vec3
+	for i := range 4 {
+		a, b := r.Corners[i], r.Corners[(i+1)%4]
+		da, db := a.Sub(l.center).Dot(l.Frame.Normal), b.Sub(l.center).Dot(l.Frame.Normal)
+		if (da < 0) != (db < 0) {
+			hits = append(hits, a.Add(b.Sub(a).Scale(da/(da-db))))
+		}
+	}
+	if len(hits) != 2 {
+		return 0, 0, 0, 0, false
+	}
+	x0, y0, _ = l.Pixel(hits[0])
+	x1, y1, _ = l.Pixel(hits[1])
+	return x0, y0, x1, y1, true
+}
+
+// marks draws the thin geometry of a scene.
+func (p *Painter) marks(s *Scene) {
+	d, pal := s.density(), assets.Dark()
+	for _, r := range s.Marks.References {
+		if x0, y0, x1, y1, ok := p.lens.Cut(r); ok {
+			c, w := faded(pal.Reference, 110), d
+			if r.Strong {
+				c, w = faded(pal.Reference, 230), 1.3*d
+			}
+			line(p.img, x0, y0, x1, y1, w, c, 0)
+		}
+	}
+	if m := s.Marks.Crosshair; m != nil {
+		p.crosshair(*m, d, pal.Accent)
+	}
+	for _, m := range s.Marks.Points {
+		p.point(m, d)
+	}
+	for _, m := range s.Marks.Measure {
+		x0, y0, _ := p.lens.Pixel(m[0])
+		x1, y1, _ := p.lens.Pixel(m[1])
+		line(p.img, x0, y0, x1, y1, 1.4*d, pal.Reference, 0)
+	}
+	if b := s.Marks.Brush; b != nil {
+		p.brush(*b, d)
+	}
+}
+
+// crosshair leaves the middle open so that the point itself can be seen. Off
+// the slice, by more than half the slice distance, it is dashed.
+func (p *Painter) crosshair(mm volume.Vec3, d float64, c color.RGBA) {
+	x, y, off := p.lens.Pixel(mm)
+	x, y = math.Floor(x)+0.5, math.Floor(y)+0.5
+	dash := 0.0
+	if math.Abs(off) > 0.55*p.lens.Frame.Grid.SpacingMM()[2] {
+		dash = 4 * d
+	}
+	w, h := float64(p.img.Rect.Dx()), float64(p.img.Rect.Dy())
+	gap := 14 * d
+	c = faded(c, 170)
+	line(p.img, 0, y, x-gap, y, d, c, dash)
+	line(p.img, x+gap, y, w, y, d, c, dash)
+	line(p.img, x, 0, x, y-gap, d, c, dash)
+	line(p.img, x, y+gap, x, h, d, c, dash)
+}
+
+// point marks evidence, only on the slice it lies on.
+func (p *Painter) point(m Mark, d float64) {
+	x, y, off := p.lens.Pixel(m.MM)
+	if math.Abs(off) > 0.55*p.lens.Frame.Grid.SpacingMM()[2] {
+		return
+	}
+	ring(p.img, x, y, 9*d, 2.6*d, color.RGBA{0, 0, 0, 160})
+	ring(p.img, x, y, 9*d, 1.4*d, m.Color)
+	if m.Text != "" {
+		st := Style{Size: 11 * d, Medium: true, Color: m.Color, Halo: true}
+		p.typ.Draw(p.img, int(x+12*d), int(y-7*d), m.Text, st)
+	}
+}
+
+func (p *Painter) brush(b Brush, d float64) {
+	x, y, off := p.lens.Pixel(b.MM)
+	if math.Abs(off) > 0.55*p.lens.Frame.Grid.SpacingMM()[2] {
+		return
+	}
+	pal := assets.Dark()
+	c := pal.Accent
+	if b.Erase {
+		c = pal.Warning
+	}
+	r := math.Max(b.RadiusMM*p.lens.PxPerMM, 1.5*d)
+	ring(p.img, x, y, r, 2.4*d, color.RGBA{0, 0, 0, 120})
+	ring(p.img, x, y, r, 1.2*d, c)
+}
+
+func faded(c color.RGBA, a uint8) color.RGBA { c.A = a; return c }
