@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"image"
+	"image/draw"
 	"image/png"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/go-pdf/fpdf"
@@ -136,7 +138,7 @@ func (d document) header(study *spine.Study, at time.Time) {
 	d.pdf.Ln(2)
 	d.font("", 9)
 	for _, row := range [][2]string{
-		{"Patient", study.PatientName + "   ID " + study.PatientID},
+		{"Patient", strings.Join(strings.FieldsFunc(study.PatientName, isCaret), " ") + "   ID " + study.PatientID},
 		{"Sex, age", study.Sex + "  " + study.Age},
 		{"Study", study.Date + "  " + study.Description + field(study.FieldT)},
 		{"Study UID", study.UID},
@@ -148,6 +150,9 @@ func (d document) header(study *spine.Study, at time.Time) {
 		d.pdf.CellFormat(inner-28, 4.8, d.fit(row[1], inner-28), "", 1, "L", false, 0, "")
 	}
 }
+
+// isCaret separates the parts of a DICOM name.
+func isCaret(r rune) bool { return r == '^' }
 
 func field(tesla float64) string {
 	if tesla == 0 {
@@ -179,6 +184,14 @@ func (d document) models(a *spine.Analysis) {
 	}
 }
 
+// opaque paints an image on black with eight bits a channel: PDF knows no more.
+func opaque(img image.Image) *image.RGBA {
+	out := image.NewRGBA(image.Rectangle{Max: img.Bounds().Size()})
+	draw.Draw(out, out.Bounds(), image.Black, image.Point{}, draw.Src)
+	draw.Draw(out, out.Bounds(), img, img.Bounds().Min, draw.Over)
+	return out
+}
+
 // images puts the key images two in a row, each fitted to half the page.
 func (d document) images(images []image.Image) error {
 	if len(images) == 0 {
@@ -187,18 +200,20 @@ func (d document) images(images []image.Image) error {
 	const gap, height = 4.0, 110.0
 	width := (inner - gap) / 2
 	for n, img := range images {
-		row := n % 4 / 2
+		row, size := n%4/2, img.Bounds().Size()
+		if size.X < 1 || size.Y < 1 {
+			return fmt.Errorf("key image %d is empty", n+1)
+		}
 		if n%4 == 0 {
 			d.pdf.AddPage()
 			d.heading("Key images")
 		}
 		var b bytes.Buffer
-		if err := png.Encode(&b, img); err != nil {
+		if err := png.Encode(&b, opaque(img)); err != nil {
 			return err
 		}
 		name := fmt.Sprintf("key%d", n)
 		d.pdf.RegisterImageOptionsReader(name, fpdf.ImageOptions{ImageType: "PNG"}, &b)
-		size := img.Bounds().Size()
 		scale := min(width/float64(size.X), height/float64(size.Y))
 		x := margin + float64(n%2)*(width+gap)
 		y := 28 + float64(row)*(height+8)

@@ -73,6 +73,11 @@ func readerWords(g *spine.GradeFinding) string {
 	return "Reader " + g.Grade.Letter()
 }
 
+// plain is a grade as one says it.
+func plain(g spine.Grade) string {
+	return strings.NewReplacer("normal_mild", "normal/mild", "_", " ").Replace(g.String())
+}
+
 // notes lists reasons and the cells where reader and AI differ.
 func (d document) notes(w worksheet) {
 	var lines []string
@@ -85,10 +90,10 @@ func (d document) notes(w worksheet) {
 			if cell.reader == nil {
 				continue
 			}
-			words := place + "reader " + cell.reader.Grade.String()
+			words := place + "reader " + plain(cell.reader.Grade)
 			differs := cell.ai != nil && cell.ai.Grade != cell.reader.Grade
 			if differs {
-				words += ", AI " + cell.ai.Grade.String()
+				words += ", AI " + plain(cell.ai.Grade)
 			}
 			if cell.reader.Reason != "" {
 				words += " (" + cell.reader.Reason + ")"
