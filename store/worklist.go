@@ -122,7 +122,12 @@ func (f Filter) where() (sql string, args []any) {
 	if len(all) == 0 {
 		return "", nil
 	}
-	return " WHERE " + strings.Join(all, " AND "), args
+	if f.Text == "" {
+		return " WHERE " + strings.Join(all, " AND "), args
+	}
+	// The words are looked for in the narrow index alone; the wide rows are read
+	// for what was found.
+	return " WHERE case_id IN (SELECT case_id FROM worklist INDEXED BY worklist_search WHERE " + strings.Join(all, " AND ") + ")", args
 }
 
 func scanRow(scan func(...any) error) (r Row, err error) {

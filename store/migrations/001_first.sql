@@ -169,6 +169,7 @@ CREATE INDEX worklist_name ON worklist(patient_name, case_id);
 CREATE INDEX worklist_patient ON worklist(patient_id, case_id);
 CREATE INDEX worklist_worst ON worklist(worst_grade, case_id);
 CREATE INDEX worklist_flags ON worklist(flags, case_id);
+CREATE INDEX worklist_search ON worklist(search, state); -- read whole, for being narrow
 CREATE INDEX worklist_state ON worklist(state, case_id);
 
 CREATE TRIGGER cases_kept BEFORE DELETE ON cases BEGIN SELECT RAISE(ABORT, 'cases are never removed'); END;
