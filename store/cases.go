@@ -215,28 +215,11 @@ func (t *tx) readSeries(c *Case) error {
 		warnings, size_i, size_j, size_k, affine FROM series WHERE case_id = ? GROUP BY uid, block ORDER BY min(id)`
 	var rows []int64
 	err := t.each(q, []any{c.ID}, func(scan func(...any) error) error {
-		var s spine.Series
-		var row int64
-		var g volume.Grid
-		var sequence, plane, warnings, affine string
-		err := scan(&row, &s.UID, &s.Block, &s.Number, &s.Description, &sequence, &plane, &s.Confidence,
-			&s.FrameOfReferenceUID, &s.SOPClassUID, &warnings, &g.Size[0], &g.Size[1], &g.Size[2], &affine)
-		if err != nil {
-			return err
-		}
-		s.Sequence, s.Plane = spine.Sequence(sequence), spine.Plane(plane)
-		if err := json.Unmarshal([]byte(warnings), &s.Warnings); err != nil {
-			return fmt.Errorf("series row %d is damaged: %w", row, err)
-		}
-		if affine != "" {
-			if err := json.Unmarshal([]byte(affine), &g.Affine); err != nil {
-				return fmt.Errorf("series row %d is damaged: %w", row, err)
-			}
-		}
+		row, s, g, err := scanSeries(scan)
 		c.Study.Series = append(c.Study.Series, s)
 		c.Grids = append(c.Grids, g)
 		rows = append(rows, row)
-		return nil
+		return err
 	})
 	if err != nil {
 		return err
@@ -252,6 +235,23 @@ func (t *tx) readSeries(c *Case) error {
 		}
 	}
 	return nil
+}
+
+func scanSeries(scan func(...any) error) (row int64, s spine.Series, g volume.Grid, err error) {
+	var sequence, plane, warnings, affine string
+	err = scan(&row, &s.UID, &s.Block, &s.Number, &s.Description, &sequence, &plane, &s.Confidence,
+		&s.FrameOfReferenceUID, &s.SOPClassUID, &warnings, &g.Size[0], &g.Size[1], &g.Size[2], &affine)
+	if err != nil {
+		return row, s, g, err
+	}
+	s.Sequence, s.Plane = spine.Sequence(sequence), spine.Plane(plane)
+	if err = json.Unmarshal([]byte(warnings), &s.Warnings); err == nil && affine != "" {
+		err = json.Unmarshal([]byte(affine), &g.Affine)
+	}
+	if err != nil {
+		err = fmt.Errorf("series row %d is damaged: %w", row, err)
+	}
+	return row, s, g, err
 }
 
 // DeleteCase marks a case as deleted; RestoreCase takes the mark back. Nothing

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -172,34 +173,40 @@ func (t *tx) derive(caseID int64) (r Row, description string, err error) {
 		return r, "", err
 	}
 	r.Sequences = strings.Fields(sequences)
-	var cells [spine.ConditionCount][spine.LevelCount]spine.Grade
-	for c := range cells {
-		for l := range cells[c] {
-			cells[c][l] = spine.Ungraded
-		}
-	}
-	_, doc, err := t.latestDocument(caseID)
-	if err != nil && err != ErrNotFound {
+	if err := t.deriveGrades(&r); err != nil {
 		return r, "", err
-	}
-	if err == nil {
-		r.AIState, r.Flags = AIAnalysed, len(doc.Flags)
-		for _, g := range doc.Grades {
-			cells[g.Condition][g.Level] = g.Grade
-		}
-	}
-	graded, err := t.currentGrades(caseID)
-	if err != nil {
-		return r, "", err
-	}
-	for _, g := range graded {
-		cells[g.Condition][g.Level] = g.Grade
-	}
-	for _, row := range cells {
-		for _, g := range row {
-			r.WorstGrade = max(r.WorstGrade, g)
-		}
 	}
 	r.State, err = t.state(caseID)
 	return r, description, err
+}
+
+// deriveGrades fills in the AI's state, its flags and the worst grade of all
+// cells, where the reader's grade of a cell stands over the AI's.
+func (t *tx) deriveGrades(r *Row) error {
+	var cells [spine.ConditionCount * spine.LevelCount]spine.Grade
+	for n := range cells {
+		cells[n] = spine.Ungraded
+	}
+	cell := func(g spine.GradeFinding) *spine.Grade {
+		return &cells[int(g.Condition)*spine.LevelCount+int(g.Level)]
+	}
+	_, ai, err := t.latestDocument(r.ID)
+	if err != nil && err != ErrNotFound {
+		return err
+	}
+	if err == nil {
+		r.AIState, r.Flags = AIAnalysed, len(ai.Flags)
+		for _, g := range ai.Grades {
+			*cell(g) = g.Grade
+		}
+	}
+	graded, err := t.currentGrades(r.ID)
+	if err != nil {
+		return err
+	}
+	for _, g := range graded {
+		*cell(g.GradeFinding) = g.Grade
+	}
+	r.WorstGrade = slices.Max(cells[:])
+	return nil
 }
