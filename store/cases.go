@@ -208,11 +208,15 @@ func (db *DB) FindStudy(ctx context.Context, studyUID string) (id int64, err err
 	return id, err
 }
 
+// latestSeries are the rows of a case that count, and where each series stood
+// first.
+const latestSeries = `series JOIN (SELECT max(id) AS last, min(id) AS first FROM series WHERE case_id = ? GROUP BY uid, block) ON id = last`
+
 // readSeries adds the latest row of each series block, in the order in which
 // they were first found.
 func (t *tx) readSeries(c *Case) error {
-	const q = `SELECT max(id), uid, block, number, description, sequence, plane, confidence, frame_uid, sop_class,
-		warnings, size_i, size_j, size_k, affine FROM series WHERE case_id = ? GROUP BY uid, block ORDER BY min(id)`
+	const q = `SELECT id, uid, block, number, description, sequence, plane, confidence, frame_uid, sop_class,
+		warnings, size_i, size_j, size_k, affine FROM ` + latestSeries + ` ORDER BY first`
 	var rows []int64
 	err := t.each(q, []any{c.ID}, func(scan func(...any) error) error {
 		row, s, g, err := scanSeries(scan)
@@ -296,7 +300,7 @@ func (t *tx) deleted(caseID int64) (deleted bool, err error) {
 
 // sequencesOf names the sequences of a case, each once, sagittal before axial.
 func (t *tx) sequencesOf(caseID int64) (string, error) {
-	const q = "SELECT DISTINCT sequence, plane FROM series WHERE case_id = ? ORDER BY plane DESC, sequence"
+	const q = "SELECT DISTINCT sequence, plane FROM " + latestSeries + " ORDER BY plane DESC, sequence"
 	var names []string
 	err := t.each(q, []any{caseID}, func(scan func(...any) error) error {
 		var sequence, plane string

@@ -147,6 +147,27 @@ func TestAddCase_AgainKeepsTheCaseAndFollowsMovedFiles(t *testing.T) {
 	clean(t, db)
 }
 
+func TestAddCase_ASeriesRecognisedAnewReplacesTheOld(t *testing.T) {
+	db := opened(t)
+	id := added(t, db, 1)
+	again := study(1)
+	again.Series[0].Sequence, again.Series[0].Description = spine.STIR, "tirm"
+	if _, err := db.AddCase(ctx, again, files(1), "reader"); err != nil {
+		t.Fatal(err)
+	}
+	c, err := db.FindCase(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := c.Study.Series; len(s) != 2 || s[0].Sequence != spine.STIR || s[0].Description != "tirm" || s[1].Sequence != spine.T2 {
+		t.Errorf("series %+v", s)
+	}
+	if rows, _, _ := db.Worklist(ctx, Filter{}); strings.Join(rows[0].Sequences, " ") != "STIR ax-T2" {
+		t.Errorf("the worklist shows %v", rows[0].Sequences)
+	}
+	clean(t, db)
+}
+
 func TestDeleteCase_IsAMarkThatCanBeTakenBack(t *testing.T) {
 	db := opened(t)
 	id := added(t, db, 1)
