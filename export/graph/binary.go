@@ -77,7 +77,8 @@ func GreaterMask(a, b *Value) *Value {
 // summed over the stretched axes; its first argument is the output.
 func pairwise(kind string, a, b *Value, f func(x, y float64) float64, rule func(y, dy *Value) (da, db *Value)) *Value {
 	shape := broadcastOf(kind, a, b)
-	a, b = unexpand(a, b, shape), unexpand(b, a, shape)
+	a = unexpand(a, b, shape)
+	b = unexpand(b, a, shape)
 	o := binaryOp(kind, f)
 	o.grad = func(n *node, dy []*Value) []*Value {
 		da, db := rule(n.out[0], dy[0])

@@ -94,10 +94,30 @@ func (e *encoder) outputs(g *Graph, outputs []Output) []Output {
 	return outs
 }
 
-// reachable lists the nodes that the values need, in order of creation.
+// reachable lists the nodes that the values need, each after its inputs. That
+// is the order of creation, but replacements, made last, come first.
 func reachable(roots []*Value, replaced map[*Value]*Value) []*node {
+	early := map[*node]bool{}
+	for _, v := range replaced {
+		closure([]*Value{v}, nil, early)
+	}
 	seen := map[*node]bool{}
-	var nodes []*node
+	closure(roots, replaced, seen)
+	nodes := make([]*node, 0, len(seen))
+	for n := range seen {
+		nodes = append(nodes, n)
+	}
+	sort.Slice(nodes, func(i, j int) bool {
+		if early[nodes[i]] != early[nodes[j]] {
+			return early[nodes[i]]
+		}
+		return nodes[i].id < nodes[j].id
+	})
+	return nodes
+}
+
+// closure adds to seen every node that the values need.
+func closure(roots []*Value, replaced map[*Value]*Value, seen map[*node]bool) {
 	stack := slices.Clone(roots)
 	for len(stack) > 0 {
 		v := stack[len(stack)-1]
@@ -107,12 +127,9 @@ func reachable(roots []*Value, replaced map[*Value]*Value) []*node {
 		}
 		if !seen[v.node] {
 			seen[v.node] = true
-			nodes = append(nodes, v.node)
 			stack = append(stack, needed(v.node)...)
 		}
 	}
-	sort.Slice(nodes, func(i, j int) bool { return nodes[i].id < nodes[j].id })
-	return nodes
 }
 
 // needed are the inputs that a node computes from. An alias carries the inputs
@@ -321,7 +338,7 @@ func (e *encoder) constant(kind int, shape []int, raw []byte) string {
 	if name, ok := e.initializers[key]; ok {
 		return name
 	}
-	name := fmt.Sprintf("%s%s%d", constPrefix, e.prefix, len(e.initializers))
+	name := fmt.Sprintf("%s%slist%d", constPrefix, e.prefix, len(e.initializers))
 	if len(raw) == 4 && kind == onnxFloat {
 		name = fmt.Sprintf("%s%s%g", constPrefix, e.prefix, math.Float32frombits(binary.LittleEndian.Uint32(raw)))
 		name += strings.Repeat("_", len(shape))
