@@ -22,9 +22,6 @@ func random(seed uint64, n int, lo, hi float64) []float32 {
 // onRuntime computes outputs with ONNX Runtime.
 func onRuntime(t testing.TB, g *Graph, outs []*Value, feed map[string][]float32, w Weights) [][]float32 {
 	t.Helper()
-	if err := ort.Init(); errors.Is(err, ort.ErrNoLibrary) {
-		t.Skip(err)
-	}
 	var named []Output
 	for i, v := range outs {
 		named = append(named, Output{Name: "out_" + string(rune('a'+i)), Value: v})
@@ -35,6 +32,20 @@ func onRuntime(t testing.TB, g *Graph, outs []*Value, feed map[string][]float32,
 	model, err := Encode(g, named, EncodeOptions{Weights: w})
 	if err != nil {
 		t.Fatal(err)
+	}
+	results := runModel(t, model, g, feed)
+	var data [][]float32
+	for _, o := range named {
+		data = append(data, results[o.Name].Data)
+	}
+	return data
+}
+
+// runModel feeds a model the inputs of its graph.
+func runModel(t testing.TB, model []byte, g *Graph, feed map[string][]float32) map[string]ort.Tensor {
+	t.Helper()
+	if err := ort.Init(); errors.Is(err, ort.ErrNoLibrary) {
+		t.Skip(err)
 	}
 	s, err := ort.NewSession(model, ort.Options{Threads: 1})
 	if err != nil {
@@ -49,11 +60,7 @@ func onRuntime(t testing.TB, g *Graph, outs []*Value, feed map[string][]float32,
 	if err != nil {
 		t.Fatal(err)
 	}
-	var data [][]float32
-	for _, o := range named {
-		data = append(data, results[o.Name].Data)
-	}
-	return data
+	return results
 }
 
 // worst is the largest difference, relative to the largest number of want.
