@@ -51,14 +51,13 @@ func SegmentationInput(study *spine.Study, spec models.Spec) (t1, t2 *volume.Vol
 	return t1, t2, present, grid, nil
 }
 
-// onGrid resamples a series and normalises it over the part of the grid that it
-// covers; a missing series gives zeros and 0.
+// onGrid resamples a series and normalises what the grid shows of it; a missing
+// series gives zeros and 0.
 func onGrid(s *spine.Series, grid volume.Grid) (*volume.Volume, float32) {
 	if s == nil {
 		return volume.New(grid), 0
 	}
 	v := s.Volume.Resample(grid)
-	covered := coverage(grid, s.Volume.Grid)
-	scaleOf(v.Data, covered).apply(v.Data, covered)
+	Normalise(v)
 	return v, 1
 }

@@ -7,12 +7,13 @@ import (
 	"columna/volume"
 )
 
-// Normalise brings a whole volume to the networks' intensity scale in place:
-// clipped to the 0.5 and 99.5 percentiles of its nonzero voxels, zero mean and
-// unit standard deviation over them. Percentiles, as many exported images have
-// clipped or stretched grey values.
+// Normalise brings a volume to the networks' intensity scale in place: clipped
+// to the 0.5 and 99.5 percentiles of its nonzero voxels, zero mean and unit
+// standard deviation over them. Percentiles, as many exported images have
+// clipped or stretched grey values. Voxels that are exactly 0 lie outside the
+// image (Resample leaves them so) and stay 0.
 func Normalise(v *volume.Volume) {
-	scaleOf(v.Data, nil).apply(v.Data, nil)
+	scaleOf(v.Data).apply(v.Data)
 }
 
 // greyScale is a clip range and the mean and deviation of what lies in it.
@@ -21,11 +22,11 @@ type greyScale struct {
 	mean, std float32
 }
 
-// scaleOf measures the nonzero values for which inside holds (nil: everywhere).
-func scaleOf(data []float32, inside []bool) greyScale {
+// scaleOf measures the nonzero values.
+func scaleOf(data []float32) greyScale {
 	used := make([]float32, 0, len(data))
-	for n, v := range data {
-		if v != 0 && (inside == nil || inside[n]) && !math.IsNaN(float64(v)) {
+	for _, v := range data {
+		if v != 0 && !math.IsNaN(float64(v)) {
 			used = append(used, v)
 		}
 	}
@@ -46,14 +47,15 @@ func scaleOf(data []float32, inside []bool) greyScale {
 	return s
 }
 
-// apply maps every value through the scale; outside voxels become 0.
-func (s greyScale) apply(data []float32, inside []bool) {
+// apply maps every nonzero value through the scale.
+func (s greyScale) apply(data []float32) {
 	for n, v := range data {
-		if inside != nil && !inside[n] || math.IsNaN(float64(v)) {
+		switch {
+		case math.IsNaN(float64(v)):
 			data[n] = 0
-			continue
+		case v != 0:
+			data[n] = (min(max(v, s.lo), s.hi) - s.mean) / s.std
 		}
-		data[n] = (min(max(v, s.lo), s.hi) - s.mean) / s.std
 	}
 }
 

@@ -80,25 +80,6 @@ func CanonicalGrid(series volume.Grid, sizeVox [3]int, spacingMM [3]float64) vol
 	return volume.Grid{Size: sizeVox, Affine: volume.NewAffine(steps[0], steps[1], steps[2], origin)}
 }
 
-// coverage marks the voxels of a grid whose centres lie inside a source grid.
-func coverage(grid, source volume.Grid) []bool {
-	out := make([]bool, grid.Len())
-	inv, err := source.Affine.Inverse()
-	if err != nil {
-		return out
-	}
-	n := 0
-	for k := range grid.Size[2] {
-		for j := range grid.Size[1] {
-			for i := range grid.Size[0] {
-				out[n] = inside(source, inv.Apply(grid.ToWorld(volume.Vec3{float64(i), float64(j), float64(k)})))
-				n++
-			}
-		}
-	}
-	return out
-}
-
 // inside reports whether a continuous index lies within half a voxel of the grid.
 func inside(g volume.Grid, vox volume.Vec3) bool {
 	for a := range 3 {

@@ -49,7 +49,7 @@ func LesionROI(study *spine.Study, box spine.Box, level spine.Structure, count i
 		}
 		roi.Present[n] = 1
 		v := s.Volume.Resample(roi.Grid)
-		scaleOf(s.Volume.Data, nil).apply(v.Data, coverage(roi.Grid, s.Volume.Grid))
+		scaleOf(s.Volume.Data).apply(v.Data)
 		roi.Images[n] = v.Data
 	}
 	return roi, nil
