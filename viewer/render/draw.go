@@ -7,8 +7,8 @@ import (
 	"math"
 )
 
-// fill paints a box in one opaque colour.
-func fill(dst *image.RGBA, r image.Rectangle, c color.RGBA) {
+// Fill paints a box in one opaque colour.
+func Fill(dst *image.RGBA, r image.Rectangle, c color.RGBA) {
 	r = r.Intersect(dst.Rect)
 	v := pack(c.R, c.G, c.B)
 	for y := r.Min.Y; y < r.Max.Y; y++ {
@@ -21,10 +21,10 @@ func fill(dst *image.RGBA, r image.Rectangle, c color.RGBA) {
 
 // frame draws the border of a box inside it, n pixels thick.
 func frame(dst *image.RGBA, r image.Rectangle, n int, c color.RGBA) {
-	fill(dst, image.Rect(r.Min.X, r.Min.Y, r.Max.X, r.Min.Y+n), c)
-	fill(dst, image.Rect(r.Min.X, r.Max.Y-n, r.Max.X, r.Max.Y), c)
-	fill(dst, image.Rect(r.Min.X, r.Min.Y, r.Min.X+n, r.Max.Y), c)
-	fill(dst, image.Rect(r.Max.X-n, r.Min.Y, r.Max.X, r.Max.Y), c)
+	Fill(dst, image.Rect(r.Min.X, r.Min.Y, r.Max.X, r.Min.Y+n), c)
+	Fill(dst, image.Rect(r.Min.X, r.Max.Y-n, r.Max.X, r.Max.Y), c)
+	Fill(dst, image.Rect(r.Min.X, r.Min.Y, r.Min.X+n, r.Max.Y), c)
+	Fill(dst, image.Rect(r.Max.X-n, r.Min.Y, r.Max.X, r.Max.Y), c)
 }
 
 // dot blends one pixel; a is 0..255 coverage times the colour's own alpha.

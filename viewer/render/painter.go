@@ -78,7 +78,7 @@ func (p *Painter) Draw(s *Scene, w, h int) *image.RGBA {
 		p.img = image.NewRGBA(image.Rect(0, 0, w, h))
 	}
 	if s.Stack == nil {
-		fill(p.img, p.img.Rect, assets.Dark().Void)
+		Fill(p.img, p.img.Rect, assets.Dark().Void)
 		p.words(s)
 		return p.img
 	}

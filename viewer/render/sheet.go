@@ -32,7 +32,7 @@ func ReadingSheet(s Sheet) *image.RGBA {
 	}
 	pal, typ := assets.Dark(), NewType()
 	dst := image.NewRGBA(image.Rect(0, 0, s.Width, s.Height))
-	fill(dst, dst.Rect, pal.Surface)
+	Fill(dst, dst.Rect, pal.Surface)
 	side, top, foot := min(340, s.Width/3), 40, 26
 	header(dst, image.Rect(0, 0, s.Width, top), s, typ)
 	area := image.Rect(0, top, s.Width-side, s.Height-foot)

@@ -137,7 +137,7 @@ func (p *Painter) foot(s *Scene, d float64) {
 		st := Style{Size: 11 * d, Medium: true, Color: pal.AccentInk}
 		w := p.typ.Width(s.Marks.Badge, st)
 		box := image.Rect(x, y-int(12*d), x+w+int(8*d), y+int(3*d))
-		fill(p.img, box, pal.Accent)
+		Fill(p.img, box, pal.Accent)
 		p.typ.DrawIn(p.img, box, s.Marks.Badge, 1, st)
 		x = box.Max.X + int(8*d)
 	}
@@ -152,7 +152,7 @@ func (p *Painter) legend(h *Heat, d float64) {
 	x, y := int(8*d), p.img.Rect.Dy()-int(58*d)
 	bar := image.Rect(x, y, x+w, y+int(8*d))
 	for i := range w {
-		fill(p.img, image.Rect(x+i, bar.Min.Y, x+i+1, bar.Max.Y), colors[i*255/max(1, w-1)])
+		Fill(p.img, image.Rect(x+i, bar.Min.Y, x+i+1, bar.Max.Y), colors[i*255/max(1, w-1)])
 	}
 	frame(p.img, bar.Inset(-1), 1, pal.Line)
 	st := Style{Size: 10.5 * d, Color: pal.Ink, Halo: true}

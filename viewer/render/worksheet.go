@@ -108,11 +108,11 @@ func (ws *Worksheet) cell(dst *image.RGBA, r image.Rectangle, c spine.Condition,
 	face, ink := assets.Severity(int(grade))
 	switch {
 	case grade == spine.Ungraded:
-		fill(dst, r, pal.Raised)
+		Fill(dst, r, pal.Raised)
 	case read || ws.Accepted:
-		fill(dst, r, face)
+		Fill(dst, r, face)
 	default:
-		fill(dst, r, dim(face))
+		Fill(dst, r, dim(face))
 		frame(dst, r, max(1, int(1.2*d)), outline(face, grade))
 		ink = lighten(outline(face, grade))
 	}
@@ -152,6 +152,6 @@ func dim(c color.RGBA) color.RGBA {
 // corner marks a reader's grade that differs from the AI's.
 func corner(dst *image.RGBA, r image.Rectangle, n int, c color.RGBA) {
 	for y := range n {
-		fill(dst, image.Rect(r.Max.X-n+y, r.Min.Y+y, r.Max.X, r.Min.Y+y+1), c)
+		Fill(dst, image.Rect(r.Max.X-n+y, r.Min.Y+y, r.Max.X, r.Min.Y+y+1), c)
 	}
 }
