@@ -189,32 +189,42 @@ func (p *pixelFormat) nativeFrame(b []byte) []byte {
 // values turns the samples of one frame into grey values: stored bits masked,
 // sign extended, MONOCHROME1 turned round, rescaled (PS3.3 C.7.6.3.1, C.11.1).
 func (p *pixelFormat) values(samples []byte, out []float32) {
-	width := p.allocated / 8
-	drop := 64 - p.stored
-	top := int64(1)<<p.stored - 1
+	switch p.allocated {
+	case 8:
+		for i := range out {
+			out[i] = p.value(uint32(samples[i]))
+		}
+	case 16:
+		for i := range out {
+			out[i] = p.value(uint32(binary.LittleEndian.Uint16(samples[2*i:])))
+		}
+	default:
+		for i := range out {
+			out[i] = p.value(binary.LittleEndian.Uint32(samples[4*i:]))
+		}
+	}
+}
+
+// value is the grey value of one stored sample.
+func (p *pixelFormat) value(u uint32) float32 {
+	drop := 32 - p.stored
+	u = u >> p.shift << drop
+	x := int64(u >> drop)
 	if p.signed {
-		top = -1
+		x = int64(int32(u) >> drop)
 	}
-	for i := range out {
-		var u uint64
-		switch width {
-		case 1:
-			u = uint64(samples[i])
-		case 2:
-			u = uint64(binary.LittleEndian.Uint16(samples[2*i:]))
-		default:
-			u = uint64(binary.LittleEndian.Uint32(samples[4*i:]))
-		}
-		u = u >> p.shift << drop
-		x := int64(u >> drop)
-		if p.signed {
-			x = int64(u) >> drop
-		}
-		if p.inverted {
-			x = top - x
-		}
-		out[i] = float32(float64(x)*p.slope + p.intercept)
+	if p.inverted {
+		x = p.top() - x
 	}
+	return float32(float64(x)*p.slope + p.intercept)
+}
+
+// top is the sample that MONOCHROME1 turns into zero.
+func (p *pixelFormat) top() int64 {
+	if p.signed {
+		return -1
+	}
+	return int64(1)<<p.stored - 1
 }
 
 // decodeJPEGBaseline decodes 8-bit JPEG (process 1) by the standard library.

@@ -81,6 +81,8 @@ func (p *physics) recognise() guess {
 		return byTimes
 	case text == spine.STIR && byTimes.sequence == spine.T2FS, text == spine.T2 && byTimes.sequence == spine.T2FS:
 		return byTimes
+	case text == spine.T1 && byTimes.sequence == spine.OtherSequence && p.fatSuppressed():
+		return byTimes // T1 with fat suppressed, which is no T1 to us
 	}
 	return guess{byTimes.sequence, math.Min(byTimes.confidence, 0.4)}
 }
