@@ -4,8 +4,8 @@ import "slices"
 
 // The backward of a convolution, in the forms measured fastest on ONNX Runtime:
 // the input's gradient is a convolution with the flipped, transposed kernel
-// (ConvTranspose is ten times slower there), the kernel's gradient one product
-// per kernel tap. A strided convolution is first rewritten as one of stride 1
+// (ConvTranspose is ten times slower there), the kernel's gradient a few
+// products over all positions. A strided convolution is first rewritten as one of stride 1
 // over the phases of its input (space to depth).
 
 // gradient gives the gradients of x, w and, if present, b.
@@ -72,31 +72,12 @@ func (c *conv) gradKernel(x, dy *Value) *Value {
 	zero := []int{0, 0}
 	x = Pad(x, join(zero, c.padBefore), join(zero, c.padAfter))
 	var dw *Value
-	switch perGroup := c.inCh / c.groups; {
-	case perGroup == 1 && c.outCh == c.groups:
-		dw = c.gradDepthwise(x, dy)
-	case c.groups == 1:
+	if c.groups == 1 && c.inCh <= thin {
+		dw = c.gradThin(x, dy)
+	} else {
 		dw = c.gradDense(x, dy)
-	default:
-		dw = c.gradGrouped(x, dy)
 	}
 	return Reshape(dw, join([]int{c.outCh, c.inCh / c.groups}, c.kernel)...)
-}
-
-// taps cuts from the padded input, for each kernel tap, the part that the tap
-// multiplies; the first axes of x are kept.
-func (c *conv) taps(x *Value) []*Value {
-	lead := len(x.shape) - c.dims
-	var out []*Value
-	each(c.kernel, func(_ int, tap []int) {
-		begin, stop := make([]int, len(x.shape)), slices.Clone(x.shape)
-		for i, t := range tap {
-			begin[lead+i] = t * c.dilation[i]
-			stop[lead+i] = begin[lead+i] + c.out[i]
-		}
-		out = append(out, sliceBox(x, begin, stop))
-	})
-	return out
 }
 
 // byChannel brings (N,C,..) to (C,N,..).
@@ -104,47 +85,95 @@ func byChannel(x *Value) *Value {
 	return Transpose(x, append([]int{1, 0}, sequence(2, len(x.shape))...)...)
 }
 
+// shiftAxis is the spatial axis whose taps are served by shifted copies of dy
+// instead of parts of x: the first with more than one tap. The copies stack to
+// one tall matrix, so that the products are fewer and less thin.
+func (c *conv) shiftAxis() int {
+	for i, k := range c.kernel {
+		if k > 1 {
+			return i
+		}
+	}
+	return 0
+}
+
+// taps cuts from the padded input (its last axes spatial), for each kernel tap
+// of the axes other than shift, the part that the tap multiplies.
+func (c *conv) taps(x *Value, shift int) []*Value {
+	lead := len(x.shape) - c.dims
+	others := slices.Clone(c.kernel)
+	others[shift] = 1
+	var out []*Value
+	each(others, func(_ int, tap []int) {
+		begin, stop := make([]int, len(x.shape)), slices.Clone(x.shape)
+		for i, t := range tap {
+			if i != shift {
+				begin[lead+i] = t * c.dilation[i]
+				stop[lead+i] = begin[lead+i] + c.out[i]
+			}
+		}
+		out = append(out, sliceBox(x, begin, stop))
+	})
+	return out
+}
+
+// shifts lays out dy (its last axes spatial), for each tap of the axis shift,
+// on the padded input's grid along that axis.
+func (c *conv) shifts(dy *Value, shift int) []*Value {
+	ax := len(dy.shape) - c.dims + shift
+	k, step := c.kernel[shift], c.dilation[shift]
+	var out []*Value
+	for t := range k {
+		before, after := make([]int, len(dy.shape)), make([]int, len(dy.shape))
+		before[ax], after[ax] = t*step, (k-1-t)*step
+		out = append(out, Pad(dy, before, after))
+	}
+	return out
+}
+
+// gradDense gives (O, C, taps): products (G, shifts*O/G, K) x (G, K, C/G), K all
+// positions, one for each tap of the other axes.
+func (c *conv) gradDense(x, dy *Value) *Value {
+	g, shift := c.groups, c.shiftAxis()
+	k := c.kernel[shift]
+	rows := c.shifts(byChannel(dy), shift)
+	for i, r := range rows {
+		rows[i] = Reshape(r, g, 1, c.outCh/g, -1)
+	}
+	left := Reshape(Concat(1, rows...), g, k*c.outCh/g, -1)
+	taps := c.taps(byChannel(x), shift)
+	for i, t := range taps {
+		product := productT(left, Reshape(t, g, c.inCh/g, -1))
+		taps[i] = Reshape(product, g, k, c.outCh/g, c.inCh/g, 1)
+	}
+	// (G, shifts, O/G, C/G, other taps): every axis before shift has one tap.
+	return Transpose(Concat(4, taps...), 0, 2, 3, 1, 4)
+}
+
+// productT is a x b transposed, (G,M,K) and (G,N,K), as a plain product if G is 1.
+func productT(a, b *Value) *Value {
+	if a.shape[0] == 1 {
+		return gemm(Reshape(a, a.shape[1:]...), Reshape(b, b.shape[1:]...), false, true)
+	}
+	return MatMul(a, swapLast(b))
+}
+
+// gradThin gives (O, C, taps) with one product over all taps, for few channels.
+func (c *conv) gradThin(x, dy *Value) *Value {
+	shift := c.shiftAxis()
+	rows := c.shifts(byChannel(dy), shift)
+	left := Reshape(Concat(0, rows...), len(rows)*c.outCh, -1)
+	taps := c.taps(byChannel(x), shift)
+	for i, t := range taps {
+		taps[i] = Reshape(t, c.inCh, 1, -1)
+	}
+	right := Reshape(Concat(1, taps...), c.inCh*len(taps), -1)
+	product := Reshape(gemm(left, right, false, true), len(rows), c.outCh, c.inCh, len(taps))
+	return Transpose(product, 1, 2, 0, 3)
+}
+
 // thin is the channel count up to which all taps share one product.
 const thin = 2
-
-// gradDense gives (O, C, taps) for one group.
-func (c *conv) gradDense(x, dy *Value) *Value {
-	rows := Reshape(byChannel(dy), c.outCh, -1)
-	taps := c.taps(byChannel(x))
-	if c.inCh <= thin { // one product over all taps instead of many thin ones
-		for i, t := range taps {
-			taps[i] = Reshape(t, c.inCh, 1, -1)
-		}
-		columns := Reshape(Concat(1, taps...), c.inCh*len(taps), -1)
-		return gemm(rows, columns, false, true)
-	}
-	for i, t := range taps {
-		taps[i] = Reshape(gemm(rows, Reshape(t, c.inCh, -1), false, true), c.outCh, c.inCh, 1)
-	}
-	return Concat(2, taps...)
-}
-
-// gradGrouped gives (G, O/G, C/G, taps).
-func (c *conv) gradGrouped(x, dy *Value) *Value {
-	g := c.groups
-	rows := Reshape(byChannel(dy), g, c.outCh/g, -1)
-	taps := c.taps(byChannel(x))
-	for i, t := range taps {
-		product := MatMul(rows, swapLast(Reshape(t, g, c.inCh/g, -1)))
-		taps[i] = Unsqueeze(product, 3)
-	}
-	return Concat(3, taps...)
-}
-
-// gradDepthwise gives (C, 1, taps).
-func (c *conv) gradDepthwise(x, dy *Value) *Value {
-	axes := append([]int{0}, sequence(2, 2+c.dims)...)
-	taps := c.taps(x)
-	for i, t := range taps {
-		taps[i] = Reshape(ReduceSum(Mul(t, dy), false, axes...), c.outCh, 1, 1)
-	}
-	return Concat(2, taps...)
-}
 
 // phases is a strided convolution seen as one of stride 1 over the phases of
 // its input: channel c*prod(stride)+r of the new input holds the positions

@@ -107,6 +107,9 @@ func Transpose(a *Value, perm ...int) *Value {
 	for i, p := range perm {
 		shape[i], inverse[p] = a.shape[p], i
 	}
+	if slices.IsSorted(slices.DeleteFunc(slices.Clone(perm), func(p int) bool { return a.shape[p] == 1 })) {
+		return Reshape(a, shape...) // only axes of size 1 move
+	}
 	o := &op{kind: "Transpose", attrs: []attr{intsAttr("perm", perm)}}
 	o.grad = func(_ *node, dy []*Value) []*Value { return []*Value{Transpose(dy[0], inverse...)} }
 	o.eval = func(_ *node, in []array) []array {
