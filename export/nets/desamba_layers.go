@@ -116,8 +116,7 @@ func (d *desamba) fuse(scales []scale) (f *graph.Value, grid [3]int) {
 	d.g.Scope("fuse", func() {
 		var sum *graph.Value
 		for i, s := range scales {
-			v := d.pointwise(fmt.Sprintf("scale%d", i), d.standardise(s.rows), d.cfg.Feature)
-			v = d.onto(scale{v, s.grid}, grid)
+			v := d.onto(s, grid, fmt.Sprintf("scale%d", i))
 			if sum == nil {
 				sum = v
 			} else {
@@ -130,18 +129,28 @@ func (d *desamba) fuse(scales []scale) (f *graph.Value, grid [3]int) {
 	return f, grid
 }
 
-// onto brings rows to another grid: by mean over whole blocks where it is
-// coarser, by linear interpolation where it is finer.
-func (d *desamba) onto(s scale, grid [3]int) *graph.Value {
-	if s.grid == grid {
-		return s.rows
+// onto brings a scale to Feature channels and another grid: by the mean over whole
+// blocks where that is coarser, by linear interpolation where it is finer. The
+// dense layer commutes with both and is run on the smaller grid.
+func (d *desamba) onto(s scale, grid [3]int, name string) *graph.Value {
+	v := d.standardise(s.rows)
+	if positions(s.grid) <= positions(grid) {
+		return d.resized(d.pointwise(name, v, d.cfg.Feature), s.grid, grid)
 	}
-	v, k := d.image(s.rows, s.grid), []int{1, 1, 1}
-	for a := range grid {
-		k[a] = max(1, s.grid[a]/grid[a])
+	return d.pointwise(name, d.resized(v, s.grid, grid), d.cfg.Feature)
+}
+
+// resized interpolates rows from one grid to another.
+func (d *desamba) resized(rows *graph.Value, from, to [3]int) *graph.Value {
+	if from == to {
+		return rows
+	}
+	v, k := d.image(rows, from), []int{1, 1, 1}
+	for a := range k {
+		k[a] = max(1, from[a]/to[a])
 	}
 	if k[0]*k[1]*k[2] > 1 {
 		v = graph.AvgPool(v, k...)
 	}
-	return d.rows(graph.ResizeLinear(v, grid[:]...))
+	return d.rows(graph.ResizeLinear(v, to[:]...))
 }

@@ -194,6 +194,22 @@ func TestDeSamba_RefusesUnusableSizes(t *testing.T) {
 	}
 }
 
+// The paper states 433.82 M parameters and 308.32 GFLOPs; networks.md asks for
+// both within 10 %.
+func TestDeSamba_PaperPresetHasThePapersSize(t *testing.T) {
+	n, err := New("desamba", "paper")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := graph.New("paper")
+	out := n.Forward(g, feed(g, n))
+	params := float64(graph.ParamCount(g)) / 1e6
+	gflops := graph.FLOPs(out["metastasis"], out["spondylitis"]) / 1e9
+	if math.Abs(params/433.82-1) > 0.1 || math.Abs(gflops/308.32-1) > 0.1 {
+		t.Errorf("%.2f M parameters and %.2f GFLOPs", params, gflops)
+	}
+}
+
 func BenchmarkDeSamba_CompactStepBatch8(b *testing.B) {
 	cfg, _ := DeSambaPreset("compact")
 	lesionsOf(b, cfg, 8).clockStep(b)

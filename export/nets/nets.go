@@ -47,6 +47,18 @@ func New(name, preset string) (Net, error) {
 			return nil, err
 		}
 		return NewGFSSNet(cfg)
+	case "desamba":
+		cfg, err := DeSambaPreset(preset)
+		if err != nil {
+			return nil, err
+		}
+		return NewDeSamba(cfg)
+	case "stenosisnet":
+		cfg, err := StenosisPreset(preset)
+		if err != nil {
+			return nil, err
+		}
+		return NewStenosisNet(cfg)
 	default:
 		return nil, fmt.Errorf("no network %q: choose one of %s", name, strings.Join(Names(), ", "))
 	}

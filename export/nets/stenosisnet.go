@@ -36,7 +36,7 @@ func StenosisPreset(preset string) (StenosisConfig, error) {
 	}
 	switch preset {
 	case "compact":
-		c.Size, c.Stem, c.Inception = 96, []int{16, 24}, []int{64, 96}
+		c.Size, c.Stem, c.Inception = 96, []int{16, 24}, []int{96, 128}
 		c.Heads, c.Embed, c.SlotDim, c.SlotCells, c.Tail = 4, 64, 64, 12, []int{128, 64}
 	case "paper":
 		c.Size, c.Stem, c.Inception = 224, []int{64, 64, 64}, []int{256, 512}

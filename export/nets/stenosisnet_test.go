@@ -145,6 +145,26 @@ func TestStenosisNet_RefusesUnusableSizes(t *testing.T) {
 	}
 }
 
+func TestStenosisNet_PresetsBuild(t *testing.T) {
+	for preset, size := range map[string]int{"compact": 96, "paper": 224} {
+		n, err := New("stenosisnet", preset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := graph.New(preset)
+		in := feed(g, n)
+		if in["image"].Dim(2) != size {
+			t.Errorf("%s takes crops of %d pixels", preset, in["image"].Dim(2))
+		}
+		out := n.Forward(g, in)
+		for _, name := range n.Outputs()[1:] {
+			if out[name].Dim(2) != size || out[name].Dim(3) != size {
+				t.Errorf("%s of %s is %v, not on the crop's grid", name, preset, out[name].Shape())
+			}
+		}
+	}
+}
+
 func BenchmarkStenosisNet_CompactStepBatch16(b *testing.B) {
 	cfg, _ := StenosisPreset("compact")
 	gradesOf(b, cfg, 16).clockStep(b)
