@@ -1,0 +1,386 @@
+package cli
+
+import (
+	"fmt"
+	"image"
+	"image/png"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"columna/dicom"
+	"columna/report"
+	"columna/review"
+	"columna/spine"
+)
+
+// desk opens the database.
+func (e *env) desk() (*review.Desk, error) {
+	return review.Open(e.ctx, review.Config{DBPath: e.db, Threads: e.threads, Author: author()})
+}
+
+// author signs what the command line stores.
+func author() string {
+	if name := os.Getenv("USER"); name != "" {
+		return name
+	}
+	return "columna"
+}
+
+// withDesk runs f with the database open.
+func (e *env) withDesk(f func(*review.Desk) error) error {
+	d, err := e.desk()
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return f(d)
+}
+
+// withCase runs f with a case of the worklist open.
+func (e *env) withCase(word string, f func(*review.Desk, *review.Session) error) error {
+	id, err := strconv.ParseInt(word, 10, 64)
+	if err != nil {
+		return badUsage("%q is no case number; columna list shows them", word)
+	}
+	return e.withDesk(func(d *review.Desk) error {
+		s, err := d.OpenCase(e.ctx, id, e.progress())
+		if err != nil {
+			return err
+		}
+		defer s.Close(e.ctx)
+		return f(d, s)
+	})
+}
+
+// openWindow is columna without a command.
+func openWindow(e *env, args []string) error {
+	if _, err := e.parse(args, 0, 0); err != nil {
+		return err
+	}
+	if e.window.Run == nil {
+		return badUsage("this build has no window; columna help lists the commands")
+	}
+	return e.withDesk(func(d *review.Desk) error { return e.window.Run(e.ctx, d) })
+}
+
+// importStudies reads paths into the worklist. Files that are no MR are listed,
+// they do not make the import fail; an import that found nothing fails.
+func importStudies(e *env, args []string) error {
+	paths, err := e.parse(args, 1, -1)
+	if err != nil {
+		return err
+	}
+	return e.withDesk(func(d *review.Desk) error {
+		r, err := d.Import(e.ctx, paths, e.progress())
+		if err != nil {
+			return err
+		}
+		out := newImportJSON(r)
+		if e.json {
+			err = e.print(out)
+		} else {
+			err = e.printImport(out)
+		}
+		if err == nil && len(out.Cases) == 0 {
+			return noSeries(paths[0], r.Refused)
+		}
+		return err
+	})
+}
+
+func newImportJSON(r review.ImportResult) importJSON {
+	out := importJSON{Cases: []caseJSON{}, Refused: r.Refused}
+	if out.Refused == nil {
+		out.Refused = []dicom.Refusal{}
+	}
+	for _, c := range r.Cases {
+		j := caseJSON{ID: c.ID, PatientID: c.Study.PatientID, Series: []seriesJSON{}}
+		for i := range c.Study.Series {
+			s := &c.Study.Series[i]
+			sj := seriesJSON{UID: s.UID, Block: s.Block, Description: s.Description, Sequence: s.Sequence,
+				Plane: s.Plane, Confidence: s.Confidence, Warnings: s.Warnings}
+			if i < len(c.Grids) {
+				sj.Size, sj.SpacingMM = c.Grids[i].Size, c.Grids[i].SpacingMM()
+			}
+			j.Series = append(j.Series, sj)
+		}
+		out.Cases = append(out.Cases, j)
+	}
+	return out
+}
+
+func (e *env) printImport(r importJSON) error {
+	rows := [][]string{}
+	for _, c := range r.Cases {
+		rows = append(rows, []string{fmt.Sprintf("case %d", c.ID), c.PatientID})
+		for _, s := range c.Series {
+			rows = append(rows, []string{"", string(s.Sequence), string(s.Plane), fmt.Sprintf("%dx%dx%d", s.Size[0], s.Size[1], s.Size[2]),
+				fmt.Sprintf("%.2f x %.2f x %.2f mm", s.SpacingMM[0], s.SpacingMM[1], s.SpacingMM[2]),
+				fmt.Sprintf("%.0f %% sure", 100*s.Confidence), s.Description, strings.Join(s.Warnings, "; ")})
+		}
+	}
+	if err := e.table(rows); err != nil {
+		return err
+	}
+	return e.printRefused(r)
+}
+
+// printRefused lists reasons, each once with a count and an example.
+func (e *env) printRefused(r importJSON) error {
+	count, example := map[string]int{}, map[string]string{}
+	var reasons []string
+	for _, x := range r.Refused {
+		if count[x.Reason]++; count[x.Reason] == 1 {
+			reasons, example[x.Reason] = append(reasons, x.Reason), x.Path
+		}
+	}
+	for _, reason := range reasons {
+		if n := count[reason]; n > 1 {
+			fmt.Fprintf(e.out, "not read: %d files such as %s: %s\n", n, example[reason], reason)
+		} else {
+			fmt.Fprintf(e.out, "not read: %s: %s\n", example[reason], reason)
+		}
+	}
+	return nil
+}
+
+// list prints the worklist.
+func list(e *env, args []string) error {
+	text := e.flags.String("search", "", "words of name, ID or description")
+	limit := e.flags.Int("limit", 1000, "at most so many cases")
+	if _, err := e.parse(args, 0, 0); err != nil {
+		return err
+	}
+	return e.withDesk(func(d *review.Desk) error {
+		rows, total, err := d.Worklist(e.ctx, review.Filter{Text: *text, Limit: *limit})
+		if err != nil {
+			return err
+		}
+		if e.json {
+			return e.print(newListJSON(rows, total))
+		}
+		table := [][]string{{"CASE", "PATIENT", "NAME", "DATE", "SERIES", "AI", "WORST", "FLAGS", "STATE"}}
+		for _, r := range rows {
+			worst := ""
+			if r.WorstGrade != spine.Ungraded {
+				worst = r.WorstGrade.String()
+			}
+			table = append(table, []string{fmt.Sprint(r.ID), r.PatientID, r.PatientName, r.Date,
+				strings.Join(r.Sequences, " "), r.AIState, worst, fmt.Sprint(r.Flags), string(r.State)})
+		}
+		return e.table(table)
+	})
+}
+
+// analyze runs the networks on a case and stores what they say.
+func analyze(e *env, args []string) error {
+	words, err := e.parse(args, 1, 1)
+	if err != nil {
+		return err
+	}
+	return e.withCase(words[0], func(d *review.Desk, s *review.Session) error {
+		a, err := d.Analyse(e.ctx, s.Study(), e.progress())
+		if err != nil {
+			return err
+		}
+		if err := s.SetAnalysis(e.ctx, a); err != nil {
+			return err
+		}
+		if e.json {
+			return e.print(newAnalysisJSON(s.CaseID(), a))
+		}
+		return e.printAnalysis(a)
+	})
+}
+
+// printAnalysis is the worksheet, the structures and the flags as text.
+func (e *env) printAnalysis(a *spine.Analysis) error {
+	if err := e.table(worksheet(a.Grades)); err != nil {
+		return err
+	}
+	rows := [][]string{}
+	for _, s := range structuresJSON(a.Mask) {
+		rows = append(rows, []string{s.Name, fmt.Sprintf("%.1f cm3", s.VolumeMM3/1000)})
+	}
+	if err := e.table(rows); err != nil {
+		return err
+	}
+	for _, f := range a.Flags {
+		fmt.Fprintf(e.out, "look: %s\n", f.Text)
+	}
+	return nil
+}
+
+// worksheet is the five by five table: what the AI says, with its probability.
+func worksheet(grades []spine.GradeFinding) [][]string {
+	rows := [][]string{{"AI"}}
+	for l := spine.L1L2; l <= spine.L5S1; l++ {
+		rows[0] = append(rows[0], l.Title())
+	}
+	for c := spine.SpinalCanalStenosis; c <= spine.RightSubarticularStenosis; c++ {
+		row := []string{c.Title(), "", "", "", "", ""}
+		for _, g := range grades {
+			if g.Condition != c {
+				continue
+			}
+			row[1+int(g.Level)] = g.Grade.Letter()
+			if g.Grade >= spine.NormalMild {
+				row[1+int(g.Level)] += fmt.Sprintf(" %.0f %%", 100*g.Probabilities[g.Grade])
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// readerGrades are the reader's cells of a session.
+func readerGrades(s *review.Session) (out []spine.GradeFinding) {
+	for c, row := range s.Grades() {
+		for l, cell := range row {
+			if cell.Reader != spine.Ungraded {
+				out = append(out, spine.GradeFinding{Condition: spine.Condition(c), Level: spine.Level(l), Grade: cell.Reader, Reason: cell.Reason})
+			}
+		}
+	}
+	return out
+}
+
+// exportFormats are what export can write.
+func exportFormats() []string { return []string{"nifti", "mha", "pdf", "csv", "rsna", "png"} }
+
+// export writes the results of a case in the formats asked for.
+func export(e *env, args []string) error {
+	formats := e.flags.String("format", "", strings.Join(exportFormats(), ","))
+	dir := e.flags.String("out", "", "folder")
+	words, err := e.parse(args, 1, 1)
+	if err != nil {
+		return err
+	}
+	if err := e.required("format", *formats); err != nil {
+		return err
+	}
+	if err := e.required("out", *dir); err != nil {
+		return err
+	}
+	asked := strings.Split(*formats, ",")
+	for _, f := range asked {
+		if !slices.Contains(exportFormats(), f) {
+			return badUsage("%q is no format that export writes; choose from %s", f, strings.Join(exportFormats(), ", "))
+		}
+	}
+	return e.withCase(words[0], func(d *review.Desk, s *review.Session) error {
+		if err := makeFolder(*dir); err != nil {
+			return err
+		}
+		var written []string
+		for _, f := range asked {
+			names, err := e.exportAs(d, s, f, *dir)
+			if err != nil {
+				return err
+			}
+			written = append(written, names...)
+		}
+		if e.json {
+			return e.print(map[string]any{"case": s.CaseID(), "files": written})
+		}
+		for _, name := range written {
+			fmt.Fprintln(e.out, name)
+		}
+		return nil
+	})
+}
+
+// exportAs writes one format and returns the files.
+func (e *env) exportAs(d *review.Desk, s *review.Session, format, dir string) ([]string, error) {
+	base := filepath.Join(dir, fmt.Sprintf("case-%d", s.CaseID()))
+	a := s.Analysis()
+	if a == nil && format != "png" && s.Mask() == nil {
+		return nil, fmt.Errorf("case %d has no result yet: run columna analyze %d first", s.CaseID(), s.CaseID())
+	}
+	switch format {
+	case "nifti", "mha":
+		if s.Mask() == nil {
+			return nil, fmt.Errorf("case %d has no mask yet: run columna analyze %d first", s.CaseID(), s.CaseID())
+		}
+		name := base + map[string]string{"nifti": ".nii.gz", "mha": ".mha"}[format]
+		return []string{name}, report.WriteMask(name, s.Mask())
+	case "pdf":
+		name := base + ".pdf"
+		return []string{name}, writePDF(name, s)
+	case "png":
+		return e.screens(d, s, dir)
+	}
+	return writeTable(base, format, s)
+}
+
+// writeTable writes the grades as CSV, plain or as the RSNA challenge has them.
+func writeTable(base, format string, s *review.Session) ([]string, error) {
+	name := base + map[string]string{"csv": ".csv", "rsna": "-rsna.csv"}[format]
+	f, err := os.Create(name)
+	if err != nil {
+		return nil, fmt.Errorf("the table cannot be written: %w", err)
+	}
+	defer f.Close()
+	if format == "rsna" {
+		err = report.WriteRSNA(f, s.Study().UID, s.Analysis(), readerGrades(s))
+	} else {
+		err = report.WriteCSV(f, s.Analysis(), readerGrades(s))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []string{name}, f.Close()
+}
+
+func writePDF(name string, s *review.Session) error {
+	return report.WritePDF(name, s.Study(), s.Analysis(), readerGrades(s), []image.Image{sheet(s, worstLevel(s), nil)})
+}
+
+// check verifies the database; problems make it fail.
+func check(e *env, args []string) error {
+	if _, err := e.parse(args, 0, 0); err != nil {
+		return err
+	}
+	return e.withDesk(func(d *review.Desk) error {
+		problems, err := d.Check(e.ctx)
+		if err != nil {
+			return err
+		}
+		if e.json {
+			if problems == nil {
+				problems = []string{}
+			}
+			err = e.print(map[string]any{"ok": len(problems) == 0, "problems": problems})
+		} else if len(problems) == 0 {
+			_, err = fmt.Fprintln(e.out, "the database is sound")
+		}
+		if err == nil && len(problems) > 0 {
+			return fmt.Errorf("the database has %d problems, the first: %s", len(problems), problems[0])
+		}
+		return err
+	})
+}
+
+// backup copies the database while it is in use.
+func backup(e *env, args []string) error {
+	words, err := e.parse(args, 1, 1)
+	if err != nil {
+		return err
+	}
+	return e.withDesk(func(d *review.Desk) error { return d.Backup(e.ctx, words[0]) })
+}
+
+func writePNG(name string, img image.Image) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return fmt.Errorf("the picture cannot be written: %w", err)
+	}
+	defer f.Close()
+	if err := png.Encode(f, img); err != nil {
+		return fmt.Errorf("the picture cannot be written: %w", err)
+	}
+	return f.Close()
+}

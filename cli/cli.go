@@ -1,0 +1,216 @@
+// Package cli is the headless commands of Columna: a thin layer over review that
+// prints what the app shows. Results go to standard output, as one JSON object
+// with --json; progress and the one sentence of an error go to standard error.
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"columna/review"
+)
+
+// Window is what a build with a toolkit adds. In a headless build it is empty.
+type Window struct {
+	// Run opens the reading room and returns when it is closed.
+	Run func(ctx context.Context, desk *review.Desk) error
+	// Screens draws the reading screens of a case as PNG files into dir and
+	// returns their paths.
+	Screens func(ctx context.Context, desk *review.Desk, caseID int64, dir string) ([]string, error)
+}
+
+// Exit codes.
+const (
+	exitOK    = 0
+	exitFault = 1
+	exitUsage = 2
+)
+
+// usageError is a mistake on the command line.
+type usageError struct{ text string }
+
+func (e usageError) Error() string { return e.text }
+
+func badUsage(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
+
+// command is one verb.
+type command struct {
+	name, args, summary string
+	run                 func(*env, []string) error
+}
+
+func commands() []command {
+	return []command{
+		{"demo", "[--out DIR] [--seed N]", "a synthetic study through the whole road; with --out, or without a display, as files", demo},
+		{"import", "PATH... [--json]", "read DICOM folders, files and zip files into the worklist", importStudies},
+		{"list", "[--search TEXT] [--json]", "the worklist", list},
+		{"show", "CASE [--out PNG] [--level L4/L5]", "draw the reading screen of a case", show},
+		{"analyze", "CASE [--json]", "run the networks on a case and store the result", analyze},
+		{"segment", "IN... --out MASK [--json]", "volumes in, label map out, no database; --t1 --t2 --stir name the sequence", segment},
+		{"grade", "STUDYDIR [--json]", "the 25 stenosis grades of a study, no database", grade},
+		{"export", "CASE --format nifti,mha,pdf,csv,png --out DIR", "results of a case as files", export},
+		{"phantom", "--out DIR [--seed N] [--count K]", "synthetic studies as DICOM with their truth", makePhantoms},
+		{"metrics", "REF PRED [--json]", "Dice, IoU, HD95 and ASSD of two label maps", metrics},
+		{"convert", "IN OUT [--labels]", "between DICOM, NIfTI and MetaImage", convert},
+		{"models", "[--json]", "the shipped networks and what is known of them", listModels},
+		{"model build", "NET [--preset P] --out FILE", "an ONNX file of a network with fresh weights", buildModel},
+		{"train", "NET [--dir DIR] [--spider DIR]", "train a network; a started run goes on where it stopped", trainNet},
+		{"check", "[--json]", "verify the database", check},
+		{"backup", "FILE", "copy the database while it is in use", backup},
+	}
+}
+
+// env is what a command runs with.
+type env struct {
+	ctx      context.Context
+	out, err io.Writer
+	window   Window
+	flags    *flag.FlagSet
+	db       string
+	threads  int
+	json     bool
+}
+
+// Main runs the command in args and returns the exit code. No command opens the
+// window.
+func Main(ctx context.Context, args []string, stdout, stderr io.Writer, window Window) int {
+	e := &env{ctx: ctx, out: stdout, err: stderr, window: window}
+	err := dispatch(e, args)
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &usage):
+		fmt.Fprintln(stderr, "columna:", err)
+		return exitUsage
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "columna: stopped")
+	default:
+		fmt.Fprintln(stderr, "columna:", strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	return exitFault
+}
+
+func dispatch(e *env, args []string) error {
+	if len(args) > 0 && (args[0] == "help" || args[0] == "--help" || args[0] == "-h") {
+		help(e.out)
+		return nil
+	}
+	for _, c := range commands() {
+		words := strings.Fields(c.name)
+		if len(args) >= len(words) && strings.Join(args[:len(words)], " ") == c.name {
+			e.newFlags(c)
+			return c.run(e, args[len(words):])
+		}
+	}
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		return badUsage("there is no command %q; columna help lists them", args[0])
+	}
+	e.newFlags(command{name: ""})
+	return openWindow(e, args)
+}
+
+func help(w io.Writer) {
+	fmt.Fprintln(w, "columna opens the reading room; columna COMMAND does the same work without it.")
+	fmt.Fprintln(w)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, c := range commands() {
+		fmt.Fprintf(t, "  %s %s\t%s\n", c.name, c.args, c.summary)
+	}
+	t.Flush()
+	fmt.Fprintln(w)
+	fmt.Fprintln(w, "Everywhere: --db FILE (or COLUMNA_DB) names the database, --threads N bounds ONNX Runtime.")
+	fmt.Fprintln(w, "Exit code 0 on full success, 2 on bad usage, 1 otherwise. Not a medical device.")
+}
+
+// newFlags prepares the flags that every command takes.
+func (e *env) newFlags(c command) {
+	e.flags = flag.NewFlagSet(c.name, flag.ContinueOnError)
+	e.flags.SetOutput(io.Discard)
+	e.flags.StringVar(&e.db, "db", os.Getenv("COLUMNA_DB"), "database file")
+	e.flags.IntVar(&e.threads, "threads", 0, "threads of ONNX Runtime, 0 = all cores")
+	e.flags.BoolVar(&e.json, "json", false, "one JSON object on standard output")
+	e.flags.Usage = func() {}
+}
+
+// parse reads flags and arguments in any order and returns the arguments, of
+// which there must be min to max (max < 0: any number).
+func (e *env) parse(args []string, min, max int) ([]string, error) {
+	var words []string
+	for len(args) > 0 {
+		if err := e.flags.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				return nil, badUsage("%s", e.usage())
+			}
+			return nil, badUsage("%v; %s", err, e.usage())
+		}
+		rest := e.flags.Args()
+		dashes := len(args) > len(rest) && args[len(args)-len(rest)-1] == "--"
+		if len(rest) == 0 || dashes {
+			words = append(words, rest...)
+			break
+		}
+		words, args = append(words, rest[0]), rest[1:]
+	}
+	if len(words) < min || max >= 0 && len(words) > max {
+		return nil, badUsage("%s", e.usage())
+	}
+	return words, nil
+}
+
+func (e *env) usage() string {
+	for _, c := range commands() {
+		if c.name == e.flags.Name() {
+			return "usage: columna " + strings.TrimSpace(c.name+" "+c.args)
+		}
+	}
+	return "usage: columna [COMMAND]; columna help lists the commands"
+}
+
+// required refuses an empty flag.
+func (e *env) required(name, value string) error {
+	if value == "" {
+		return badUsage("--%s is missing; %s", name, e.usage())
+	}
+	return nil
+}
+
+// print writes v as JSON on one line.
+func (e *env) print(v any) error {
+	enc := json.NewEncoder(e.out)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// table prints aligned columns.
+func (e *env) table(rows [][]string) error {
+	t := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
+	for _, r := range rows {
+		fmt.Fprintln(t, strings.Join(r, "\t"))
+	}
+	return t.Flush()
+}
+
+// progress shows the state of long work on a terminal and nowhere else.
+func (e *env) progress() func(stage string, fraction float64) {
+	f, ok := e.err.(*os.File)
+	if !ok {
+		return func(string, float64) {}
+	}
+	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return func(string, float64) {}
+	}
+	return func(stage string, fraction float64) {
+		fmt.Fprintf(f, "\r\x1b[K%3.0f %% %s", 100*fraction, stage)
+		if fraction >= 1 {
+			fmt.Fprint(f, "\r\x1b[K")
+		}
+	}
+}

@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"columna/export/graph"
+	"columna/export/nets"
+	"columna/export/train"
+	"columna/models"
+)
+
+// listModels prints the cards of the shipped networks.
+func listModels(e *env, args []string) error {
+	if _, err := e.parse(args, 0, 0); err != nil {
+		return err
+	}
+	out := struct {
+		Models []modelJSON `json:"models"`
+	}{[]modelJSON{}}
+	for _, name := range models.Names() {
+		m, err := models.Load(name)
+		if err != nil {
+			return err
+		}
+		out.Models = append(out.Models, modelJSON{m.Spec, "models/onnx/" + name + ".json"})
+	}
+	if e.json {
+		return e.print(out)
+	}
+	rows := [][]string{{"NET", "PRESET", "PARAMETERS", "GFLOPS", "SHA256", "TRAINED ON"}}
+	for _, m := range out.Models {
+		rows = append(rows, []string{m.Name, m.Preset, fmt.Sprint(m.Parameters), fmt.Sprintf("%.2f", m.GFLOPs), m.SHA256[:min(12, len(m.SHA256))], m.TrainedOn})
+	}
+	return e.table(rows)
+}
+
+// buildModel writes a network with fresh weights.
+func buildModel(e *env, args []string) error {
+	preset := e.flags.String("preset", "compact", "sizes of the network")
+	out := e.flags.String("out", "", "ONNX file to write")
+	seed := e.flags.Uint64("seed", 1, "seed of the weights")
+	words, err := e.parse(args, 1, 1)
+	if err != nil {
+		return err
+	}
+	if err := e.required("out", *out); err != nil {
+		return err
+	}
+	net, err := nets.New(words[0], *preset)
+	if err != nil {
+		return badUsage("%v", err)
+	}
+	w, err := freshWeights(net, *seed)
+	if err != nil {
+		return err
+	}
+	m, err := train.Build(net, w)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(*out, m.ONNX, 0o644); err != nil {
+		return fmt.Errorf("the model cannot be written: %w", err)
+	}
+	m.SHA256 = models.Hash(m.ONNX)
+	m.TrainedOn = "nothing: fresh weights"
+	if e.json {
+		return e.print(modelJSON{m.Spec, ""})
+	}
+	return e.table([][]string{
+		{"net", net.Name() + " " + net.Preset()}, {"parameters", fmt.Sprint(m.Parameters)},
+		{"GFLOPs", fmt.Sprintf("%.3f", m.GFLOPs)}, {"opset", fmt.Sprint(m.Opset)},
+		{"sha256", m.SHA256}, {"file", fmt.Sprintf("%s (%.1f MB)", *out, float64(len(m.ONNX))/1e6)},
+	})
+}
+
+// freshWeights draws the weights that a training would begin with.
+func freshWeights(net nets.Net, seed uint64) (w graph.Weights, err error) {
+	err = graph.Try(func() {
+		g := graph.New(net.Name())
+		in := map[string]*graph.Value{}
+		for _, p := range net.Inputs() {
+			in[p.Name] = g.Input(p.Name, p.Shape...)
+		}
+		net.Forward(g, in)
+		w = g.InitParams(seed)
+	})
+	return w, err
+}
+
+// trainNet trains or goes on training. Its standard output is one JSON line an
+// epoch, with --json or without.
+func trainNet(e *env, args []string) error {
+	o := train.Options{Log: e.out}
+	e.flags.StringVar(&o.Preset, "preset", "compact", "sizes of the network")
+	e.flags.StringVar(&o.Dir, "dir", "", "run folder, runs/NET if not given")
+	e.flags.StringVar(&o.SPIDER, "spider", "", "folder of SPIDER studies")
+	e.flags.IntVar(&o.Samples, "samples", 0, "phantoms to learn from, 0 = the recipe's")
+	e.flags.IntVar(&o.Steps, "steps", 0, "optimiser steps, 0 = the recipe's")
+	e.flags.DurationVar(&o.Limit, "limit", 0, "wall-clock bound such as 90m")
+	e.flags.Uint64Var(&o.Seed, "seed", 1, "seed of weights and noise")
+	words, err := e.parse(args, 1, 1)
+	if err != nil {
+		return err
+	}
+	o.Net, o.Threads = words[0], e.threads
+	if o.Dir == "" {
+		o.Dir = filepath.Join("runs", o.Net)
+	}
+	if !contains(nets.Names(), o.Net) {
+		return badUsage("no network %q: choose one of %s", o.Net, strings.Join(nets.Names(), ", "))
+	}
+	started := time.Now()
+	if err := train.Start(e.ctx, o); err != nil {
+		if errors.Is(err, context.Canceled) {
+			return fmt.Errorf("training stopped; columna train %s --dir %s goes on from its checkpoint", o.Net, o.Dir)
+		}
+		return err
+	}
+	fmt.Fprintf(e.err, "trained %s in %s; the best model is in %s\n", o.Net, time.Since(started).Round(time.Second), filepath.Join(o.Dir, "best"))
+	return nil
+}
+
+func contains(all []string, s string) bool {
+	for _, x := range all {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}

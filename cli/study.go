@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"columna/inference"
+	"columna/spine"
+)
+
+// segment labels volumes without a database.
+func segment(e *env, args []string) error {
+	named := e.sequenceFlags()
+	out := e.flags.String("out", "", "label map to write, .nii, .nii.gz or .mha")
+	words, err := e.parse(args, 0, -1)
+	if err != nil {
+		return err
+	}
+	if err := e.required("out", *out); err != nil {
+		return err
+	}
+	if formatOf(*out) == "" {
+		return badUsage("%s: a label map must be .nii, .nii.gz or .mha", *out)
+	}
+	inputs := named(words)
+	if len(inputs) == 0 {
+		return badUsage("%s", e.usage())
+	}
+	return e.withStudy(inputs, func(p *inference.Pipeline, study *spine.Study, load float64) error {
+		a, err := p.Segment(e.ctx, study, e.progress())
+		if err != nil {
+			return err
+		}
+		a.Seconds["load"] = load
+		if err := writeLabels(*out, a.Mask); err != nil {
+			return err
+		}
+		if e.json {
+			return e.print(newAnalysisJSON(0, a))
+		}
+		return e.printAnalysis(a)
+	})
+}
+
+// grade reads the 25 grades of a study without a database.
+func grade(e *env, args []string) error {
+	named := e.sequenceFlags()
+	words, err := e.parse(args, 0, -1)
+	if err != nil {
+		return err
+	}
+	inputs := named(words)
+	if len(inputs) == 0 {
+		return badUsage("%s", e.usage())
+	}
+	return e.withStudy(inputs, func(p *inference.Pipeline, study *spine.Study, load float64) error {
+		a, err := p.Analyse(e.ctx, study, e.progress())
+		if err != nil {
+			return err
+		}
+		a.Seconds["load"] = load
+		if e.json {
+			return e.print(newAnalysisJSON(0, a))
+		}
+		return e.printAnalysis(a)
+	})
+}
+
+// withStudy loads the inputs and the networks.
+func (e *env) withStudy(in []source, f func(*inference.Pipeline, *spine.Study, float64) error) error {
+	started := time.Now()
+	study, err := readStudy(e.ctx, in)
+	if err != nil {
+		return err
+	}
+	if study == nil || len(study.Series) == 0 {
+		return fmt.Errorf("the inputs hold no series")
+	}
+	p, err := inference.New(inference.Config{Threads: e.threads})
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	return f(p, study, time.Since(started).Seconds())
+}
