@@ -1,0 +1,205 @@
+package inference
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+
+	"columna/spine"
+	"columna/volume"
+)
+
+// uncertainMargin is the price difference, in nats, under which another counting
+// of the vertebrae is too likely to be passed over in silence.
+const uncertainMargin = 4
+
+// Assemble turns the logits of GF-SSNet into a mask on the native grid. The
+// semantic logits ((6, D, H, W) on netGrid) are interpolated before the classes
+// are chosen, so that borders are smooth; bodies and discs are named by the chain
+// model from the level logits ((15, D, H, W)); pieces that fit nowhere and small
+// islands are removed and holes filled. The flags say what a reader should check.
+func Assemble(semantic, level []float32, netGrid, native volume.Grid) (*volume.LabelMap, []spine.Flag) {
+	m := newNetMap(netGrid, semantic, level)
+	pieces := m.pieces()
+	solved := solveChain(pieces, len(m.sacrum) > 0)
+	names := volume.NewLabelMap(netGrid)
+	for n, p := range pieces {
+		if solved.place[n] == none {
+			continue
+		}
+		for _, v := range p.voxels {
+			names.Data[v] = uint8(placeStructure(solved.place[n]))
+		}
+	}
+	mask := upsample(semantic, m.class, names, native)
+	spread(mask)
+	removed := tidy(mask)
+	return mask, append(m.flags(pieces, solved), islandFlags(removed)...)
+}
+
+// Marks in a mask under construction: a voxel of a body or disc whose name is
+// not known yet.
+const (
+	unnamedBody uint8 = 254
+	unnamedDisc uint8 = 255
+)
+
+// upsample chooses the class of every native voxel from interpolated logits and
+// takes its name from the named network voxels around it.
+func upsample(semantic []float32, class, names *volume.LabelMap, native volume.Grid) *volume.LabelMap {
+	out := volume.NewLabelMap(native)
+	inv, err := names.Affine.Inverse()
+	if err != nil {
+		return out
+	}
+	var wg sync.WaitGroup
+	workers := min(runtime.GOMAXPROCS(0), native.Size[2])
+	for w := range workers {
+		wg.Go(func() {
+			u := upsampler{semantic: semantic, class: class, names: names, inv: inv}
+			for k := w; k < native.Size[2]; k += workers {
+				u.slice(out, k)
+			}
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+type upsampler struct {
+	semantic     []float32
+	class, names *volume.LabelMap
+	inv          volume.Affine // mm to network voxels
+}
+
+func (u *upsampler) slice(out *volume.LabelMap, k int) {
+	step := u.inv.Apply(out.Affine.Column(0)).Sub(u.inv.Column(3))
+	for j := range out.Size[1] {
+		vox := u.inv.Apply(out.ToWorld(volume.Vec3{0, float64(j), float64(k)}))
+		row := out.Data[out.Index(0, j, k):][:out.Size[0]]
+		for i := range row {
+			row[i] = u.voxel(vox.Add(step.Scale(float64(i))))
+		}
+	}
+}
+
+// voxel is the label at a continuous network index.
+func (u *upsampler) voxel(vox volume.Vec3) uint8 {
+	if !inside(u.names.Grid, vox) {
+		return 0
+	}
+	at, weight := corners(u.names.Grid, vox)
+	background := true
+	for _, n := range at {
+		background = background && u.class.Data[n] == classBackground
+	}
+	if background {
+		return 0 // all corners agree, so does every mixture of them
+	}
+	best, top := 0, float32(0)
+	for c := range classCount {
+		logits := u.semantic[c*u.names.Len():]
+		sum := float32(0)
+		for n, w := range weight {
+			sum += w * logits[at[n]]
+		}
+		if c == 0 || sum > top {
+			best, top = c, sum
+		}
+	}
+	return u.name(best, at, weight)
+}
+
+// name turns a class into a structure.
+func (u *upsampler) name(class int, at [8]int, weight [8]float32) uint8 {
+	switch class {
+	case classCanal:
+		return uint8(spine.Canal)
+	case classSacrum:
+		return uint8(spine.S1)
+	case classPosterior:
+		return uint8(spine.Posterior)
+	case classVertebra, classDisc:
+		var votes [spine.MaxStructure + 1]float32
+		best := spine.Background
+		for n, w := range weight {
+			s := spine.Structure(u.names.Data[at[n]])
+			if SemanticClass(s) == class {
+				if votes[s] += w; votes[s] > votes[best] {
+					best = s
+				}
+			}
+		}
+		switch {
+		case best != spine.Background:
+			return uint8(best)
+		case class == classVertebra:
+			return unnamedBody
+		}
+		return unnamedDisc
+	}
+	return 0
+}
+
+// corners are the eight voxels around a continuous index and their trilinear
+// weights; beyond the outer voxel centres the edge is repeated.
+func corners(g volume.Grid, vox volume.Vec3) (at [8]int, weight [8]float32) {
+	var lo [3]int
+	var f [3]float32
+	for a := range 3 {
+		x := min(max(vox[a], 0), float64(g.Size[a]-1))
+		lo[a] = min(int(x), max(g.Size[a]-2, 0))
+		f[a] = float32(x - float64(lo[a]))
+	}
+	for c := range 8 {
+		w := float32(1)
+		var p [3]int
+		for a := range 3 {
+			if c>>a&1 == 1 {
+				p[a], w = min(lo[a]+1, g.Size[a]-1), w*f[a]
+			} else {
+				p[a], w = lo[a], w*(1-f[a])
+			}
+		}
+		at[c], weight[c] = g.Index(p[0], p[1], p[2]), w
+	}
+	return at, weight
+}
+
+// flags says where the naming should be checked.
+func (m *netMap) flags(pieces []piece, c chain) []spine.Flag {
+	var out []spine.Flag
+	add := func(text string, at *volume.Vec3) { out = append(out, spine.Flag{Kind: "levels", Text: text, LPS: at}) }
+	at := map[int]*volume.Vec3{}
+	lowest, highest := places, -1
+	for n, q := range c.place {
+		if q != none {
+			p := volume.Vec3(pieces[n].at)
+			at[q] = &p
+			lowest, highest = min(lowest, q), max(highest, q)
+		}
+	}
+	if highest < 0 {
+		add("No vertebra was found in the images: check that this is a lumbar spine.", nil)
+		return out
+	}
+	if len(m.sacrum) == 0 {
+		add("The sacrum was not found: levels are counted by their look alone. Check the numbering.", at[lowest])
+	} else if lowest > 1 {
+		add(fmt.Sprintf("Nothing was found between the sacrum and %s. Check the numbering.", placeStructure(lowest)), at[lowest])
+	}
+	if c.margin < uncertainMargin {
+		add("The level count is uncertain: counted one level higher or lower it looks almost as likely (transitional or extra vertebra?). Check the numbering.", at[lowest])
+	}
+	var missing []string
+	for q := lowest + 1; q < highest; q++ {
+		if at[q] == nil {
+			missing = append(missing, placeStructure(q).String())
+		}
+	}
+	if len(missing) > 0 {
+		add("Between its neighbours nothing was found of "+strings.Join(missing, ", ")+".", at[lowest])
+	}
+	return out
+}

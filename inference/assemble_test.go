@@ -1,0 +1,231 @@
+package inference
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"columna/spine"
+	"columna/volume"
+)
+
+// answer is what a network could say of a mask: logits that favour the class and
+// the node of every voxel.
+type answer struct {
+	grid            volume.Grid
+	semantic, level []float32
+}
+
+// answerFor says truth with some confidence and noise; rename changes the level
+// that the network believes.
+func answerFor(truth *volume.LabelMap, noise float64, rename func(spine.Structure) spine.Structure) answer {
+	n := truth.Len()
+	a := answer{truth.Grid, make([]float32, classCount*n), make([]float32, nodeCount*n)}
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range a.semantic {
+		a.semantic[i] = float32(noise * r.NormFloat64())
+	}
+	for i := range a.level {
+		a.level[i] = float32(noise * r.NormFloat64())
+	}
+	for i, l := range truth.Data {
+		a.semantic[SemanticClass(spine.Structure(l))*n+i] += 4
+		a.level[LevelNode(rename(spine.Structure(l)))*n+i] += 3
+	}
+	return a
+}
+
+func asTold(s spine.Structure) spine.Structure { return s }
+
+// oneHigher is the level above, as a network that miscounts would say.
+func oneHigher(s spine.Structure) spine.Structure {
+	switch {
+	case s == spine.L1:
+		return spine.T12
+	case s == spine.DiscL1L2:
+		return spine.DiscT12L1
+	case s >= spine.L2 && s <= spine.L5, s >= spine.DiscL2L3 && s <= spine.DiscL5S1:
+		return s - 1
+	case s == spine.T12, s == spine.DiscT12L1:
+		return spine.VertebraAbove
+	}
+	return s
+}
+
+// netGrid is a coarse network grid over the test spine.
+func netGrid() volume.Grid {
+	return CanonicalGrid(upright.sagittal(standard, forward), [3]int{56, 90, 15}, [3]float64{3, 3, 4})
+}
+
+func dice(a, b *volume.LabelMap, s spine.Structure) float64 {
+	both, sum := 0, 0
+	for n := range a.Data {
+		x, y := a.Data[n] == uint8(s), b.Data[n] == uint8(s)
+		if x && y {
+			both += 2
+		}
+		if x {
+			sum++
+		}
+		if y {
+			sum++
+		}
+	}
+	return float64(both) / float64(max(sum, 1))
+}
+
+func remove(m *volume.LabelMap, gone ...spine.Structure) *volume.LabelMap {
+	out := m.Clone()
+	for n, l := range out.Data {
+		for _, g := range gone {
+			if spine.Structure(l) == g {
+				out.Data[n] = 0
+			}
+		}
+	}
+	return out
+}
+
+func flagText(flags []spine.Flag) string {
+	var all []string
+	for _, f := range flags {
+		all = append(all, f.Text)
+	}
+	return strings.Join(all, " ")
+}
+
+func TestAssemble_GivesEveryStructureItsNameOnTheNativeGrid(t *testing.T) {
+	for name, c := range layouts() {
+		native := c.q.sagittal(c.perm, c.sign)
+		grid := CanonicalGrid(native, [3]int{64, 96, 15}, [3]float64{3, 3, 4})
+		a := answerFor(c.q.mask(grid), 0.7, asTold)
+		got, flags := Assemble(a.semantic, a.level, a.grid, native)
+		want := c.q.mask(native)
+		if len(flags) != 0 {
+			t.Errorf("%s: flags %s", name, flagText(flags))
+		}
+		for s := spine.L1; s <= spine.T12; s++ {
+			if d := dice(got, want, s); d < 0.8 {
+				t.Errorf("%s: Dice of %s is %.3f", name, s, d)
+			}
+		}
+	}
+}
+
+func TestAssemble_HoldsTheSacrumAgainstAFewWrongNames(t *testing.T) {
+	truth := upright.mask(netGrid())
+	a := answerFor(truth, 0.5, func(s spine.Structure) spine.Structure {
+		if s == spine.L3 || s == spine.DiscL3L4 || s == spine.L2 {
+			return oneHigher(s)
+		}
+		return s
+	})
+	got, _ := Assemble(a.semantic, a.level, a.grid, a.grid)
+	for _, s := range []spine.Structure{spine.L1, spine.L2, spine.L3, spine.DiscL3L4, spine.L5} {
+		if d := dice(got, truth, s); d < 0.9 {
+			t.Errorf("Dice of %s is %.3f", s, d)
+		}
+	}
+}
+
+func TestAssemble_FlagsACountThatContradictsTheSacrum(t *testing.T) {
+	truth := upright.mask(netGrid())
+	a := answerFor(truth, 0.5, oneHigher) // such as six lumbar vertebrae
+	_, flags := Assemble(a.semantic, a.level, a.grid, a.grid)
+	if !strings.Contains(flagText(flags), "numbering") {
+		t.Errorf("flags: %q", flagText(flags))
+	}
+}
+
+func TestAssemble_LeavesAPlaceForAMissedVertebra(t *testing.T) {
+	truth := remove(upright.mask(netGrid()), spine.L3)
+	a := answerFor(truth, 0.5, asTold)
+	got, flags := Assemble(a.semantic, a.level, a.grid, a.grid)
+	for _, s := range []spine.Structure{spine.L2, spine.DiscL2L3, spine.DiscL3L4, spine.L4} {
+		if d := dice(got, truth, s); d < 0.9 {
+			t.Errorf("Dice of %s is %.3f", s, d)
+		}
+	}
+	if !strings.Contains(flagText(flags), "nothing was found of L3") {
+		t.Errorf("flags: %q", flagText(flags))
+	}
+}
+
+func TestAssemble_CountsByLookWithoutASacrum(t *testing.T) {
+	truth := remove(upright.mask(netGrid()), spine.S1, spine.DiscL5S1, spine.L5)
+	a := answerFor(truth, 0.5, asTold)
+	got, flags := Assemble(a.semantic, a.level, a.grid, a.grid)
+	if d := dice(got, truth, spine.L4); d < 0.9 {
+		t.Errorf("Dice of L4 is %.3f", d)
+	}
+	if !strings.Contains(flagText(flags), "sacrum was not found") {
+		t.Errorf("flags: %q", flagText(flags))
+	}
+}
+
+func TestAssemble_DropsIslandsAwayFromTheSpine(t *testing.T) {
+	truth := upright.mask(netGrid())
+	seen := truth.Clone()
+	eachVoxel(seen.Grid, func(n int, mm volume.Vec3) {
+		p := upright.local(mm)
+		if p.Sub(volume.Vec3{10, -58, 100}).Norm() < 12 {
+			seen.Data[n] = uint8(spine.L2) // a vertebra in the bowel
+		}
+		if p.Sub(volume.Vec3{-20, 65, 40}).Norm() < 9 {
+			seen.Data[n] = uint8(spine.Canal)
+		}
+	})
+	a := answerFor(seen, 0.5, asTold)
+	got, _ := Assemble(a.semantic, a.level, a.grid, a.grid)
+	for _, s := range []spine.Structure{spine.L2, spine.L3, spine.Canal} {
+		if d := dice(got, truth, s); d < 0.95 {
+			t.Errorf("Dice of %s is %.3f", s, d)
+		}
+	}
+}
+
+func TestAssemble_PartsVertebraeThatRunTogether(t *testing.T) {
+	truth := upright.mask(netGrid())
+	merged := truth.Clone()
+	for n, l := range merged.Data {
+		if spine.Structure(l) == spine.DiscL3L4 {
+			merged.Data[n] = uint8(spine.L4) // the disc was taken for bone
+		}
+	}
+	a := answerFor(merged, 0.5, asTold)
+	got, _ := Assemble(a.semantic, a.level, a.grid, a.grid)
+	for _, s := range []spine.Structure{spine.L2, spine.L3, spine.L4, spine.L5} {
+		if d := dice(got, truth, s); d < 0.8 {
+			t.Errorf("Dice of %s is %.3f", s, d)
+		}
+	}
+}
+
+func TestAssemble_SaysWhenThereIsNoSpine(t *testing.T) {
+	g := netGrid()
+	a := answerFor(volume.NewLabelMap(g), 0.2, asTold)
+	mask, flags := Assemble(a.semantic, a.level, g, g)
+	for _, l := range mask.Data {
+		if l != 0 {
+			t.Fatal("something was labelled")
+		}
+	}
+	if !strings.Contains(flagText(flags), "No vertebra was found") {
+		t.Errorf("flags: %q", flagText(flags))
+	}
+}
+
+func TestFillHoles_FillsWhatAStructureEncloses(t *testing.T) {
+	m := volume.NewLabelMap(volume.Grid{Size: [3]int{9, 9, 1}, Affine: volume.NewAffine(volume.Vec3{1}, volume.Vec3{0, 1}, volume.Vec3{0, 0, 1}, volume.Vec3{})})
+	for j := 1; j < 8; j++ {
+		for i := 1; i < 8; i++ {
+			m.Data[m.Index(i, j, 0)] = 3
+		}
+	}
+	m.Data[m.Index(4, 4, 0)] = 0 // a hole
+	m.Data[m.Index(1, 4, 0)] = 0 // a dent
+	fillHoles(m, 3)
+	if m.At(4, 4, 0) != 3 || m.At(1, 4, 0) != 0 {
+		t.Errorf("hole %d, dent %d", m.At(4, 4, 0), m.At(1, 4, 0))
+	}
+}
