@@ -62,9 +62,9 @@ func gfssnetCompact() GFSSNetConfig {
 		Semantic: 6, Nodes: 15, Edges: anatomicalEdges(),
 		Stem:     [3]int{1, 2, 2},
 		Down:     [3][3]int{{1, 2, 2}, {2, 2, 2}, {1, 2, 2}},
-		Channels: [4]int{8, 16, 32, 48}, Head: 8,
+		Channels: [4]int{8, 16, 32, 48}, Head: 6,
 		Kernels: 4, Inner: [4]int{8, 8, 12, 16}, State: [4]int{4, 4, 6, 8}, ScanKernel: [4]int{3, 3, 5, 5},
-		ScanPool:     [4][3]int{{1, 2, 2}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}},
+		ScanPool:     [4][3]int{{1, 4, 4}, {1, 2, 2}, {1, 1, 1}, {1, 1, 1}},
 		NodeFeatures: 128, FDConv: true, Mamba: MambaThree, GCN: true, DAPU: true,
 	}
 }
@@ -208,7 +208,7 @@ func (b *gfssnet) conv(name string, x *graph.Value, out int, k [3]int, dilation 
 	if dilation == 1 {
 		return graph.Conv(x, w, nil, graph.ConvOpts{})
 	}
-	return graph.Conv(x, w, nil, graph.ConvOpts{Dilation: []int{dilation, dilation, dilation}})
+	return graph.Conv(x, w, nil, graph.ConvOpts{Dilation: []int{dilation}})
 }
 
 // pointwise is a 1x1x1 convolution with bias.

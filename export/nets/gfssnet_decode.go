@@ -69,15 +69,15 @@ func (b *gfssnet) levelStage(level, x *graph.Value, up [3]int, s int) *graph.Val
 // channels: depth attention, boundary branch, fusion, skip, structure-preserving
 // convolution. The 1x1x1 fusion is done before the interpolation: the two are
 // linear on different axes and commute, and it is cheaper there. At the input's
-// resolution (light) the last convolution stays within the slice.
+// resolution (light) the convolutions stay within the slice.
 func (b *gfssnet) dapu(x, skip *graph.Value, out int, up [3]int, light bool) *graph.Value {
-	boundary := b.boundary(x, max(out/4, 2))
-	fused := b.pointwise("fuse", graph.Concat(1, b.depthAttention(x), boundary), out)
-	fused = b.activate(b.norm("fuse.norm", graph.UpsampleLinear(fused, up[:]...)))
 	k := [3]int{3, 3, 3}
 	if light {
 		k[0] = 1
 	}
+	boundary := b.boundary(x, max(out/4, 2), k)
+	fused := b.pointwise("fuse", graph.Concat(1, b.depthAttention(x), boundary), out)
+	fused = b.activate(b.norm("fuse.norm", graph.UpsampleLinear(fused, up[:]...)))
 	y := b.conv("structure.w", graph.Concat(1, fused, skip), out, k, 1)
 	return b.activate(b.norm("structure.norm", y))
 }
@@ -92,10 +92,10 @@ func (b *gfssnet) depthAttention(x *graph.Value) *graph.Value {
 }
 
 // boundary looks for edges at three scales: dilations 1, 2 and 3.
-func (b *gfssnet) boundary(x *graph.Value, width int) *graph.Value {
+func (b *gfssnet) boundary(x *graph.Value, width int, k [3]int) *graph.Value {
 	var list []*graph.Value
 	for d := 1; d <= 3; d++ {
-		list = append(list, b.conv("boundary"+strconv.Itoa(d)+".w", x, width, [3]int{3, 3, 3}, d))
+		list = append(list, b.conv("boundary"+strconv.Itoa(d)+".w", x, width, k, d))
 	}
 	return b.activate(b.norm("boundary.norm", graph.Concat(1, list...)))
 }
