@@ -90,13 +90,14 @@ func (n *DeSamba) Name() string { return "desamba" }
 // Preset is the name of its sizes.
 func (n *DeSamba) Preset() string { return n.cfg.Preset }
 
-var sequenceNames = [sequenceCount]string{"t1", "t2", "t2fs"}
+// sequenceNames are the inputs' names in the order of present.
+func sequenceNames() []string { return []string{"t1", "t2", "t2fs"} }
 
 // Inputs are the three regions, which of them exist, and the clinical features:
 // age/100, sex (male 1), level/20, count/10, then 1 for each that is missing.
 func (n *DeSamba) Inputs() []Port {
 	var in []Port
-	for _, name := range sequenceNames {
+	for _, name := range sequenceNames() {
 		in = append(in, Port{Name: name, Shape: append([]int{1, 1}, n.cfg.Size[:]...)})
 	}
 	in = append(in, Port{Name: "present", Shape: []int{1, sequenceCount}})
@@ -112,12 +113,12 @@ func (n *DeSamba) Outputs() []string { return []string{"metastasis", "spondyliti
 // CAM explains each head by every sequence's features f_i: one map a sequence.
 func (n *DeSamba) CAM() []CAMTarget {
 	features := make([]string, sequenceCount)
-	for i, name := range sequenceNames {
+	for i, name := range sequenceNames() {
 		features[i] = camName(name)
 	}
 	return []CAMTarget{
-		{Logits: "metastasis", Features: features, Inputs: sequenceNames[:]},
-		{Logits: "spondylitis", Features: features, Inputs: sequenceNames[:]},
+		{Logits: "metastasis", Features: features, Inputs: sequenceNames()},
+		{Logits: "spondylitis", Features: features, Inputs: sequenceNames()},
 	}
 }
 
@@ -141,7 +142,7 @@ func (n *DeSamba) Forward(g *graph.Graph, in map[string]*graph.Value) map[string
 	d := &desamba{classLayers{g, n.cfg.Smooth}, n.cfg, in["t1"].Dim(0), map[[3]int]*fourier{}}
 	f := d.encode(d.stack(in), in["present"])
 	out := map[string]*graph.Value{}
-	for i, name := range sequenceNames {
+	for i, name := range sequenceNames() {
 		out[camName(name)] = f[i]
 	}
 	var pooled []*graph.Value
@@ -164,7 +165,7 @@ func (n *DeSamba) Forward(g *graph.Graph, in map[string]*graph.Value) map[string
 // stack puts the three sequences side by side as rows (3, B*D*H*W, 1).
 func (d *desamba) stack(in map[string]*graph.Value) *graph.Value {
 	var all []*graph.Value
-	for _, name := range sequenceNames {
+	for _, name := range sequenceNames() {
 		all = append(all, graph.Reshape(in[name], 1, -1, 1))
 	}
 	return graph.Concat(0, all...)
@@ -183,7 +184,7 @@ func (d *desamba) encode(x, present *graph.Value) [sequenceCount]*graph.Value {
 	f, grid := d.fuse(scales)
 	parts := graph.Split(d.image(f, grid), 1, d.cfg.Feature, d.cfg.Feature, d.cfg.Feature)
 	var out [sequenceCount]*graph.Value
-	for i, name := range sequenceNames {
+	for i, name := range sequenceNames() {
 		here := graph.Reshape(graph.Slice(present, 1, i, i+1), d.batch, 1, 1, 1, 1)
 		absent := d.g.Param("absent."+name, []int{1, d.cfg.Feature, 1, 1, 1}, graph.NormalInit(0.02))
 		away := graph.Mul(graph.AddScalar(graph.Neg(here), 1), absent)

@@ -6,7 +6,7 @@ import (
 
 // pairs are the sequence pairs whose shared features are encoded; pair k is
 // without sequence 2-k.
-var pairs = [sequenceCount][2]int{{0, 1}, {0, 2}, {1, 2}}
+func pairs() [sequenceCount][2]int { return [sequenceCount][2]int{{0, 1}, {0, 2}, {1, 2}} }
 
 // decouple is the Decoupled Representation Learning Module (equations 3 to 5):
 //
@@ -21,10 +21,10 @@ func (d *desamba) decouple(f [sequenceCount]*graph.Value, present *graph.Value, 
 		var r, unique, shared [sequenceCount]*graph.Value // rows (B*P, C)
 		for i := range f {
 			r[i] = d.positionRows(f[i])
-			unique[i] = d.coder("unique."+sequenceNames[i], d.cfg.Decoupled)(r[i])
+			unique[i] = d.coder("unique."+sequenceNames()[i], d.cfg.Decoupled)(r[i])
 		}
 		encode := d.coder("shared", d.cfg.Decoupled)
-		for k, p := range pairs {
+		for k, p := range pairs() {
 			shared[k] = encode(r[p[0]], r[p[1]])
 		}
 		d.reconstruct(r, unique, shared, present, out)
@@ -66,10 +66,10 @@ func (d *desamba) reconstruct(f, unique, shared [sequenceCount]*graph.Value, pre
 		}
 		return graph.Add(sum, term)
 	}
-	for i, name := range sequenceNames {
+	for i, name := range sequenceNames() {
 		var with []*graph.Value
 		var without *graph.Value
-		for k, p := range pairs {
+		for k, p := range pairs() {
 			if p[0] == i || p[1] == i {
 				with = append(with, shared[k])
 			} else {

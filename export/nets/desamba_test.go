@@ -29,7 +29,7 @@ func lesionsOf(t testing.TB, cfg DeSambaConfig, batch int) lesson {
 	}
 	s := lesson{net: n, batch: batch, data: map[string][]float32{}}
 	r, voxels := graph.NewRandom(4), cfg.Size[0]*cfg.Size[1]*cfg.Size[2]
-	for q, name := range sequenceNames {
+	for q, name := range sequenceNames() {
 		px := make([]float32, batch*voxels)
 		for i := range px {
 			b, x := i/voxels, i%cfg.Size[2]
