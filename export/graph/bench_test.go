@@ -45,6 +45,10 @@ func BenchmarkConv3D_Depthwise16_16x96x64(b *testing.B) {
 	benchConv(b, []int{1, 16, 16, 96, 64}, []int{16, 1, 3, 3, 3}, ConvOpts{Groups: 16})
 }
 
+func BenchmarkConv3D_Depthwise36_5x5x5(b *testing.B) {
+	benchConv(b, []int{8, 36, 8, 16, 16}, []int{36, 1, 5, 5, 5}, ConvOpts{Groups: 36})
+}
+
 func BenchmarkConv2D_Batch16_32ch_48x48(b *testing.B) {
 	benchConv(b, []int{16, 32, 48, 48}, []int{32, 32, 3, 3}, ConvOpts{})
 }

@@ -118,6 +118,9 @@ func (c *conv) op() *op {
 	o.macs = float64(size(c.outShape)) * float64(c.inCh/c.groups*size(c.kernel))
 	o.grad = func(n *node, dy []*Value) []*Value { return c.gradient(n.in, dy[0]) }
 	o.eval = func(_ *node, in []array) []array { return []array{c.eval(in)} }
+	if c.depthwise3D() {
+		o.encode = c.encodeDepthwise
+	}
 	return o
 }
 

@@ -132,6 +132,10 @@ func convCases() []operatorCase {
 		convCase([]int{1, 4, 6, 6}, []int{4, 2, 3, 3}, ConvOpts{Stride: []int{2}, Groups: 2}),
 		convCase([]int{1, 3, 6, 6}, []int{3, 1, 3, 3}, ConvOpts{Stride: []int{2}, Groups: 3}),
 		convCase([]int{1, 2, 7, 9}, []int{2, 2, 2, 2}, ConvOpts{Stride: []int{3, 4}}),
+		convCase([]int{2, 3, 4, 3, 5}, []int{3, 1, 3, 3, 5}, ConvOpts{Groups: 3}),
+		convCase([]int{1, 2, 3, 4, 4}, []int{2, 1, 5, 3, 3}, ConvOpts{Groups: 2}),
+		convCase([]int{1, 2, 5, 4, 4}, []int{2, 1, 3, 1, 3}, ConvOpts{Groups: 2, Dilation: []int{2}, Pad: []int{1, 0, 2}}),
+		convCase([]int{1, 2, 4, 4, 4}, []int{2, 1, 3, 3, 3}, ConvOpts{Groups: 2, Stride: []int{1, 2, 2}}),
 		{name: "DynamicConv N=1", shapes: [][]int{{1, 3, 4, 4}, {1, 2, 3, 3, 3}}, build: func(v []*Value) *Value { return DynamicConv(v[0], v[1]) }},
 		{name: "DynamicConv N=2", shapes: [][]int{{2, 3, 4, 3}, {2, 2, 3, 3, 3}}, build: func(v []*Value) *Value { return DynamicConv(v[0], v[1]) }},
 	}
