@@ -223,6 +223,21 @@ func (s lesson) checkExports(t *testing.T, share float32) {
 		t.Fatal(err)
 	}
 	targets := s.net.CAM()
+	explain(targets, out, share, in)
+	maps := runModel(t, cam, in)
+	for i, f := range targets[0].Features {
+		name := "cam"
+		if len(targets[0].Features) > 1 {
+			name = "cam_" + string(rune('0'+i))
+		}
+		score := graph.MulScalar(graph.Slice(out[targets[0].Logits], 1, 1, 2), float64(share))
+		r := graph.Eval([]*graph.Value{out[f], graph.Grad(graph.Reshape(score), out[f])[0]}, plain(in), w)
+		checkMap(t, name, maps[name], r, out[f].Shape())
+	}
+}
+
+// explain adds the Grad-CAM inputs: share times class 1 of the first logits.
+func explain(targets []CAMTarget, out map[string]*graph.Value, share float32, in map[string]ort.Tensor) {
 	for i, target := range targets {
 		name := "cam_target"
 		if len(targets) > 1 {
@@ -233,16 +248,6 @@ func (s lesson) checkExports(t *testing.T, share float32) {
 			one[1] = share
 		}
 		in[name] = ort.Tensor{Shape: out[target.Logits].Shape(), Data: one}
-	}
-	maps := runModel(t, cam, in)
-	for i, f := range targets[0].Features {
-		name := "cam"
-		if len(targets[0].Features) > 1 {
-			name = "cam_" + string(rune('0'+i))
-		}
-		score := graph.MulScalar(graph.Slice(out[targets[0].Logits], 1, 1, 2), float64(share))
-		r := graph.Eval([]*graph.Value{out[f], graph.Grad(graph.Reshape(score), out[f])[0]}, plain(in), w)
-		checkMap(t, name, maps[name], r, out[f].Shape())
 	}
 }
 
