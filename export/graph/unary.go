@@ -56,20 +56,7 @@ func Square(a *Value) *Value {
 
 // Abs is the absolute value; its gradient at 0 is 0.
 func Abs(a *Value) *Value {
-	return unary("Abs", a, math.Abs, func(_, dy *Value) *Value { return Mul(dy, sign(a)) })
-}
-
-// sign is -1, 0 or 1.
-func sign(a *Value) *Value {
-	return unary("Sign", a, func(x float64) float64 {
-		switch {
-		case x > 0:
-			return 1
-		case x < 0:
-			return -1
-		}
-		return 0
-	}, nil)
+	return unary("Abs", a, math.Abs, func(_, dy *Value) *Value { return Mul(dy, step(a, -1)) })
 }
 
 // Reciprocal is 1 / a.
