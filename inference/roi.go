@@ -37,12 +37,7 @@ func LesionROI(study *spine.Study, box spine.Box, level spine.Structure, count i
 		return ROI{}, errors.New("the lesion's box lies outside the images: draw it on a sagittal series")
 	}
 	roi := ROI{Grid: roiGrid(base.Volume.Grid, box), Tabular: tabular(study, level, count)}
-	sources := [3]*spine.Series{
-		firstLoaded(study, spine.Sagittal, spine.T1),
-		firstLoaded(study, spine.Sagittal, spine.T2),
-		firstLoaded(study, spine.Sagittal, spine.T2FS, spine.STIR),
-	}
-	for n, s := range sources {
+	for n, s := range lesionSeries(study) {
 		roi.Images[n] = make([]float32, roi.Grid.Len())
 		if s == nil {
 			continue
@@ -53,6 +48,15 @@ func LesionROI(study *spine.Study, box spine.Box, level spine.Structure, count i
 		roi.Images[n] = v.Data
 	}
 	return roi, nil
+}
+
+// lesionSeries are the series behind the three images, nil where missing.
+func lesionSeries(study *spine.Study) [3]*spine.Series {
+	return [3]*spine.Series{
+		firstLoaded(study, spine.Sagittal, spine.T1),
+		firstLoaded(study, spine.Sagittal, spine.T2),
+		firstLoaded(study, spine.Sagittal, spine.T2FS, spine.STIR),
+	}
 }
 
 // roiGrid centres the region on the box, along the axes of the sagittal series.

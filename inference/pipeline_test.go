@@ -1,0 +1,215 @@
+package inference
+
+import (
+	"context"
+	"errors"
+	"math"
+	"testing"
+	"time"
+
+	"columna/export/graph"
+	"columna/export/nets"
+	"columna/internal/ort"
+	"columna/models"
+	"columna/spine"
+	"columna/volume"
+)
+
+// freshModel builds a network of the compact preset with untrained weights.
+func freshModel(t *testing.T, name string) *models.Model {
+	t.Helper()
+	n, err := nets.New(name, "compact")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var w graph.Weights
+	if err := graph.Try(func() {
+		g := graph.New(name)
+		in := map[string]*graph.Value{}
+		for _, p := range n.Inputs() {
+			in[p.Name] = g.Input(p.Name, p.Shape...)
+		}
+		n.Forward(g, in)
+		w = g.InitParams(1)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	m := &models.Model{Spec: models.Spec{Name: name, Preset: "compact", Temperature: 1, SHA256: "0123456789abcdef"}}
+	if m.ONNX, err = nets.Inference(n, w, nil); err != nil {
+		t.Fatal(err)
+	}
+	if m.CAM, err = nets.GradCAM(n, w, nil); err != nil {
+		t.Fatal(err)
+	}
+	s := n.Inputs()[0].Shape
+	m.SizeVox, m.SpacingMM = [3]int{s[len(s)-1], s[len(s)-2], 1}, [3]float64{1.5, 1.5, 4}
+	if len(s) == 5 {
+		m.SizeVox[2] = s[2]
+	}
+	return m
+}
+
+func freshPipeline(t *testing.T, names ...string) *Pipeline {
+	t.Helper()
+	if err := ort.Init(); err != nil {
+		t.Skip(err)
+	}
+	c := Config{Models: map[string]*models.Model{}, Threads: 2}
+	for _, name := range names {
+		c.Models[name] = freshModel(t, name)
+	}
+	p, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+func TestPipeline_GradesEveryCellOrSaysWhyNot(t *testing.T) {
+	p := freshPipeline(t, StenosisNet)
+	study := upright.study(standard, forward)
+	study.Series = study.Series[:6] // the axial block of L5/S1 is missing
+	mask := upright.mask(study.Series[1].Volume.Grid)
+	grades, err := p.Grade(context.Background(), study, mask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(grades) != 25 {
+		t.Fatalf("%d grades", len(grades))
+	}
+	for n, g := range grades {
+		if int(g.Condition) != n/5 || int(g.Level) != n%5 {
+			t.Errorf("cell %d is %s %s", n, g.Condition, g.Level)
+		}
+		unread := g.Level == spine.L5S1 && (g.Condition == spine.LeftSubarticularStenosis || g.Condition == spine.RightSubarticularStenosis)
+		if unread != (g.Grade == spine.NotGradable) || unread != (g.Reason != "") || unread != (g.Point == nil) {
+			t.Errorf("%s %s: %s, %q, %v", g.Condition, g.Level, g.Grade, g.Reason, g.Point)
+		}
+		if unread {
+			continue
+		}
+		if sum := g.Probabilities[0] + g.Probabilities[1] + g.Probabilities[2]; math.Abs(sum-1) > 1e-6 || g.Point.SOPUID == "" {
+			t.Errorf("%s %s: probabilities sum to %g, SOP %q", g.Condition, g.Level, sum, g.Point.SOPUID)
+		}
+	}
+}
+
+func TestPipeline_AnalysesAStudyAndExplainsIt(t *testing.T) {
+	p := freshPipeline(t, SegmentationNet, StenosisNet)
+	study := upright.study(standard, [3]float64{1, 1, -1})
+	last := 0.0
+	a, err := p.Analyse(context.Background(), study, func(_ string, f float64) {
+		if f < last {
+			t.Errorf("progress fell from %g to %g", last, f)
+		}
+		last = f
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last != 1 || a.MaskUID != "1.2.3.T2" || !volume.SameGrid(a.Mask.Grid, study.Series[1].Volume.Grid) {
+		t.Errorf("progress %g, mask on %s", last, a.MaskUID)
+	}
+	if len(a.Grades) != 25 || len(a.Models) != 2 || a.Seconds["total"] <= 0 {
+		t.Errorf("%d grades, %d models, %g s", len(a.Grades), len(a.Models), a.Seconds["total"])
+	}
+	truth := upright.mask(study.Series[1].Volume.Grid)
+	h, err := p.HeatmapStructure(context.Background(), study, truth, spine.L3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkHeatmap(t, h)
+	if h, err = p.HeatmapStenosis(context.Background(), study, truth, spine.RightSubarticularStenosis, spine.L3L4); err != nil {
+		t.Fatal(err)
+	}
+	checkHeatmap(t, h)
+	if h.SeriesUID != "1.2.3.AX" || h.Level != "L3/L4" {
+		t.Errorf("map of %s on %s", h.Level, h.SeriesUID)
+	}
+}
+
+func checkHeatmap(t *testing.T, h *Heatmap) {
+	t.Helper()
+	top := float32(0)
+	for _, v := range h.Volume.Data {
+		if v < 0 || v > 1 || math.IsNaN(float64(v)) {
+			t.Fatalf("value %g", v)
+		}
+		top = max(top, v)
+	}
+	if h.RawMax > 0 && top != 1 {
+		t.Errorf("maximum %g of raw %g", top, h.RawMax)
+	}
+	if h.Model != "01234567" {
+		t.Errorf("model %q", h.Model)
+	}
+}
+
+func TestPipeline_ClassifiesALesionAndExplainsIt(t *testing.T) {
+	p := freshPipeline(t, LesionNet)
+	study := upright.study(standard, forward)
+	mask := upright.mask(study.Series[1].Volume.Grid)
+	box := spine.Box{Min: upright.world(volume.Vec3{-8, -8, 82}), Max: upright.world(volume.Vec3{8, 8, 92})}
+	f, err := p.ClassifyLesion(context.Background(), study, mask, box, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0.0
+	for _, v := range f.Probabilities {
+		sum += v
+	}
+	if f.Level != spine.L3 || math.Abs(sum-1) > 1e-6 {
+		t.Errorf("in %s, probabilities sum to %g", f.Level, sum)
+	}
+	h, err := p.HeatmapLesion(context.Background(), study, mask, box, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(h.Parts) != 2 { // T1 and T2; the study has no fat-suppressed series
+		t.Errorf("%d parts", len(h.Parts))
+	}
+}
+
+func TestPipeline_CanBeCancelledWithinASecond(t *testing.T) {
+	p := freshPipeline(t, SegmentationNet, StenosisNet)
+	study := upright.study(standard, forward)
+	ctx, cancel := context.WithCancel(context.Background())
+	var asked time.Time
+	time.AfterFunc(300*time.Millisecond, func() { asked = time.Now(); cancel() })
+	_, err := p.Analyse(ctx, study, nil)
+	if !errors.Is(err, context.Canceled) {
+		t.Skip("it was done before it could be cancelled")
+	}
+	if late := time.Since(asked); late > time.Second {
+		t.Errorf("it took %s to stop", late)
+	}
+}
+
+func TestPipeline_RefusesAStudyWithoutSagittalSeries(t *testing.T) {
+	p := freshPipeline(t, SegmentationNet)
+	study := upright.study(standard, forward)
+	study.Series = study.Series[2:]
+	if _, err := p.Segment(context.Background(), study); err == nil {
+		t.Error("it was segmented")
+	}
+	if flags := InputFlags(study); len(flags) != 1 {
+		t.Errorf("flags: %s", flagText(flags))
+	}
+}
+
+func TestInputFlags_NameWhatIsMissingOrDoubtful(t *testing.T) {
+	study := upright.study(standard, forward)
+	for n := range study.Series {
+		study.Series[n].Confidence = 1
+	}
+	if flags := InputFlags(study); len(flags) != 0 {
+		t.Errorf("a full study has flags: %s", flagText(flags))
+	}
+	study.Series = study.Series[1:2]
+	study.Series[0].Sequence, study.Series[0].Confidence = spine.STIR, 0.4
+	study.Series[0].Warnings = []string{"a gap of two slices"}
+	if flags := InputFlags(study); len(flags) != 5 {
+		t.Errorf("%d flags: %s", len(flags), flagText(flags))
+	}
+}
