@@ -71,8 +71,9 @@ func (b *gfssnet) reason(x *graph.Value) (enhanced, assignment *graph.Value) {
 	p := graph.Reshape(graph.Softmax(assignment, 1), -1, k, positions)
 	tokens := graph.Transpose(graph.Reshape(x, -1, s[1], positions), 0, 2, 1)
 	pooled := graph.MulScalar(graph.MatMul(p, tokens), 1/float64(positions))
-	n := graph.LayerNorm(b.linear("feature_to_graph", pooled, f),
-		b.g.Param("node.gamma", []int{f}, graph.ConstInit(1)), b.g.Param("node.beta", []int{f}, graph.ZeroInit()), 1e-6)
+	project := b.g.Param("feature_to_graph", []int{s[1], f}, graph.XavierInit(s[1], f))
+	n := graph.LayerNorm(graph.Linear(pooled, project, nil),
+		b.g.Param("node.gamma", []int{f}, graph.ConstInit(1)), b.g.Param("node.beta", []int{f}, graph.ZeroInit()), 1e-8)
 	adjacency := graph.Const(b.g, []int{k, k}, normalisedAdjacency(k, b.cfg.Edges))
 	for _, layer := range []string{"layer1", "layer2", "layer3"} {
 		w := b.g.Param(layer, []int{f, f}, graph.HeInit(f))
