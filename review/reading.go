@@ -1,0 +1,163 @@
+package review
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"columna/inference"
+	"columna/models"
+	"columna/spine"
+	"columna/volume"
+)
+
+// Heatmap is a Grad-CAM in the patient.
+type Heatmap = inference.Heatmap
+
+// HeatKind is what a heat map explains.
+type HeatKind int
+
+// The kinds of heat maps.
+const (
+	HeatStenosis  HeatKind = iota // the grade of Cond at Level
+	HeatStructure                 // why voxels were called Structure
+	HeatLesion                    // the class of the lesion in Box
+)
+
+// HeatmapRequest asks for a heat map. Mask must not change meanwhile: give a
+// Clone of the live one where strokes may go on.
+type HeatmapRequest struct {
+	Study     *spine.Study
+	Mask      *volume.LabelMap
+	Kind      HeatKind
+	Cond      spine.Condition
+	Level     spine.Level
+	Structure spine.Structure
+	Box       spine.Box
+	Lesions   int // how many the study has, 0 if unknown
+}
+
+// Analyse runs the networks on a study whose volumes are loaded. It stores
+// nothing; Session.SetAnalysis does. It may run in the background and ends within
+// a second of ctx.
+func (d *Desk) Analyse(ctx context.Context, study *spine.Study, p Progress) (a *spine.Analysis, err error) {
+	err = d.reader.with(ctx, func(ctx context.Context, n *inference.Pipeline) error {
+		a, err = n.Analyse(ctx, study, inference.Progress(p))
+		return err
+	})
+	return a, err
+}
+
+// Heatmap computes a Grad-CAM; it may run in the background.
+func (d *Desk) Heatmap(ctx context.Context, r HeatmapRequest) (h *Heatmap, err error) {
+	if r.Study == nil || r.Mask == nil && r.Kind != HeatLesion {
+		return nil, errors.New("a heat map needs a study and its mask: analyse the case first")
+	}
+	err = d.reader.with(ctx, func(ctx context.Context, n *inference.Pipeline) error {
+		switch r.Kind {
+		case HeatStenosis:
+			h, err = n.HeatmapStenosis(ctx, r.Study, r.Mask, r.Cond, r.Level)
+		case HeatStructure:
+			h, err = n.HeatmapStructure(ctx, r.Study, r.Mask, r.Structure)
+		case HeatLesion:
+			h, err = n.HeatmapLesion(ctx, r.Study, r.Mask, r.Box, r.Lesions)
+		default:
+			err = fmt.Errorf("%d is no kind of heat map", int(r.Kind))
+		}
+		return err
+	})
+	return h, err
+}
+
+// Models are the cards of the networks in use.
+func (d *Desk) Models(ctx context.Context) (out []models.Spec, err error) {
+	err = d.reader.with(ctx, func(_ context.Context, n *inference.Pipeline) error {
+		out = n.Models()
+		return nil
+	})
+	return out, err
+}
+
+// reader opens the networks when they are first needed and closes them when
+// nobody uses them any more.
+type reader struct {
+	threads int
+	life    context.Context // ends when the desk closes
+	end     context.CancelFunc
+	running sync.WaitGroup
+
+	mu     sync.Mutex // guards pipeline and closed
+	nets   *inference.Pipeline
+	closed bool
+}
+
+func newReader(threads int) *reader {
+	life, end := context.WithCancel(context.Background())
+	return &reader{threads: threads, life: life, end: end}
+}
+
+// with runs f with the networks; closing the desk ends the context of f.
+func (r *reader) with(ctx context.Context, f func(context.Context, *inference.Pipeline) error) error {
+	n, err := r.open()
+	if err != nil {
+		return err
+	}
+	defer r.running.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(r.life, cancel)()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return f(ctx, n)
+}
+
+// open counts a user in, who must call running.Done.
+func (r *reader) open() (*inference.Pipeline, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, errors.New("the worklist is closed")
+	}
+	if r.nets == nil {
+		n, err := inference.New(inference.Config{Threads: r.threads})
+		if err != nil {
+			return nil, err
+		}
+		r.nets = n
+	}
+	r.running.Add(1)
+	return r.nets, nil
+}
+
+// close ends what runs, waits for it and frees the networks.
+func (r *reader) close() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.end()
+	r.running.Wait()
+	if r.nets != nil {
+		r.nets.Close()
+		r.nets = nil
+	}
+}
+
+// classifyLesion asks what a lesion is, and names the weights that answered.
+func (r *reader) classifyLesion(ctx context.Context, s *Session, box spine.Box) (f spine.LesionFinding, ref spine.ModelRef, err error) {
+	count := 1
+	if s.analysis != nil {
+		count += len(s.analysis.Lesions)
+	}
+	err = r.with(ctx, func(ctx context.Context, n *inference.Pipeline) error {
+		for _, m := range n.Models() {
+			if m.Name == inference.LesionNet {
+				ref = spine.ModelRef{Name: m.Name, SHA256: m.SHA256}
+			}
+		}
+		f, err = n.ClassifyLesion(ctx, s.study, s.Mask(), box, count)
+		return err
+	})
+	return f, ref, err
+}
