@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"columna/dicom"
 	"columna/report"
@@ -181,11 +182,14 @@ func analyze(e *env, args []string) error {
 	if err != nil {
 		return err
 	}
+	began := time.Now()
 	return e.withCase(words[0], func(d *review.Desk, s *review.Session) error {
+		load := time.Since(began).Seconds()
 		a, err := d.Analyse(e.ctx, s.Study(), e.progress())
 		if err != nil {
 			return err
 		}
+		addLoad(a, load)
 		if err := s.SetAnalysis(e.ctx, a); err != nil {
 			return err
 		}

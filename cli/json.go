@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"maps"
 	"math"
 
 	"columna/dicom"
@@ -124,8 +125,10 @@ type analysisJSON struct {
 func newAnalysisJSON(caseID int64, a *spine.Analysis) analysisJSON {
 	j := analysisJSON{
 		Case: caseID, Models: a.Models, Structures: structuresJSON(a.Mask), Grades: gradesJSON(a.Grades),
-		Lesions: lesionsJSON(a.Lesions), Flags: a.Flags, Seconds: a.Seconds,
+		Lesions: lesionsJSON(a.Lesions), Flags: a.Flags,
 	}
+	j.Seconds = map[string]float64{"load": 0, "segment": 0, "grade": 0, "gradcam": 0, "total": 0}
+	maps.Copy(j.Seconds, a.Seconds)
 	if j.Flags == nil {
 		j.Flags = []spine.Flag{}
 	}

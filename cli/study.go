@@ -27,11 +27,16 @@ func segment(e *env, args []string) error {
 		return badUsage("%s", e.usage())
 	}
 	return e.withStudy(inputs, func(p *inference.Pipeline, study *spine.Study, load float64) error {
-		a, err := p.Segment(e.ctx, study, e.progress())
+		began := time.Now()
+		seg, err := p.Segment(e.ctx, study)
 		if err != nil {
 			return err
 		}
-		a.Seconds["load"] = load
+		a := &spine.Analysis{Mask: seg.Mask, MaskUID: seg.SeriesUID, Models: []spine.ModelRef{seg.Model},
+			Flags: append(inference.InputFlags(study), seg.Flags...), Seconds: map[string]float64{}}
+		a.Seconds["segment"] = time.Since(began).Seconds()
+		a.Seconds["total"] = a.Seconds["segment"]
+		addLoad(a, load)
 		if err := writeLabels(*out, a.Mask); err != nil {
 			return err
 		}
@@ -54,11 +59,11 @@ func grade(e *env, args []string) error {
 		return badUsage("%s", e.usage())
 	}
 	return e.withStudy(inputs, func(p *inference.Pipeline, study *spine.Study, load float64) error {
-		a, err := p.Analyse(e.ctx, study, e.progress())
+		a, err := p.Analyse(e.ctx, study, inference.Progress(e.progress()))
 		if err != nil {
 			return err
 		}
-		a.Seconds["load"] = load
+		addLoad(a, load)
 		if e.json {
 			return e.print(newAnalysisJSON(0, a))
 		}
@@ -82,4 +87,10 @@ func (e *env) withStudy(in []source, f func(*inference.Pipeline, *spine.Study, f
 	}
 	defer p.Close()
 	return f(p, study, time.Since(started).Seconds())
+}
+
+// addLoad counts the seconds that loading took.
+func addLoad(a *spine.Analysis, load float64) {
+	a.Seconds["load"] = load
+	a.Seconds["total"] += load
 }
