@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 
 	onnx "github.com/yalue/onnxruntime_go"
@@ -39,11 +40,11 @@ func NewSession(model []byte, o Options) (*Session, error) {
 	if err := Init(); err != nil {
 		return nil, err
 	}
-	in, out, err := onnx.GetInputOutputInfoWithONNXData(model)
+	in, out, err := boundary(model)
 	if err != nil {
 		return nil, fmt.Errorf("read the ONNX model: %w", err)
 	}
-	s := &Session{inputs: describe(in), outputs: describe(out)}
+	s := &Session{inputs: in, outputs: out}
 	options, err := newOptions(o)
 	if err != nil {
 		return nil, err
@@ -62,6 +63,8 @@ func newOptions(o Options) (*onnx.SessionOptions, error) {
 		return nil, err
 	}
 	steps := []error{options.SetMemPattern(false)}
+	// Threads that spin while they wait starve the window and every neighbour.
+	steps = append(steps, options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"))
 	if o.Threads > 0 {
 		steps = append(steps, options.SetIntraOpNumThreads(o.Threads))
 	}
@@ -73,18 +76,6 @@ func newOptions(o Options) (*onnx.SessionOptions, error) {
 		return nil, fmt.Errorf("set ONNX Runtime options: %w", err)
 	}
 	return options, nil
-}
-
-func describe(infos []onnx.InputOutputInfo) []IO {
-	var out []IO
-	for _, info := range infos {
-		io := IO{Name: info.Name}
-		for _, d := range info.Dimensions {
-			io.Shape = append(io.Shape, int(d))
-		}
-		out = append(out, io)
-	}
-	return out
 }
 
 func names(list []IO) []string {
@@ -130,12 +121,8 @@ func (s *Session) Run(ctx context.Context, in map[string]Tensor) (map[string]Ten
 
 // bind makes the input tensors in the model's order.
 func (s *Session) bind(in map[string]Tensor) ([]onnx.Value, error) {
-	if len(in) != len(s.inputs) {
-		for name := range in {
-			if !slices.ContainsFunc(s.inputs, func(io IO) bool { return io.Name == name }) {
-				return nil, fmt.Errorf("the model has no input %q; it takes %v", name, names(s.inputs))
-			}
-		}
+	if err := s.known(in); err != nil {
+		return nil, err
 	}
 	var values []onnx.Value
 	for _, want := range s.inputs {
@@ -153,6 +140,16 @@ func (s *Session) bind(in map[string]Tensor) ([]onnx.Value, error) {
 		values = append(values, v)
 	}
 	return values, nil
+}
+
+// known refuses tensors that the model does not take.
+func (s *Session) known(in map[string]Tensor) error {
+	for name := range in {
+		if !slices.ContainsFunc(s.inputs, func(io IO) bool { return io.Name == name }) {
+			return fmt.Errorf("the model has no input %q; it takes %v", name, names(s.inputs))
+		}
+	}
+	return nil
 }
 
 func fits(want, have []int) bool {
@@ -198,6 +195,10 @@ func runCancellable(ctx context.Context, s *onnx.DynamicAdvancedSession, in, out
 		return err
 	}
 	defer options.Destroy()
+	var pinner runtime.Pinner // the tensors lie in Go's memory
+	defer pinner.Unpin()
+	pin(&pinner, in)
+	pin(&pinner, out)
 	done, watcher := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(watcher)
@@ -217,4 +218,12 @@ func runCancellable(ctx context.Context, s *onnx.DynamicAdvancedSession, in, out
 		return fmt.Errorf("run the network: %w", err)
 	}
 	return nil
+}
+
+func pin(p *runtime.Pinner, values []onnx.Value) {
+	for _, v := range values {
+		if t, ok := v.(*onnx.Tensor[float32]); ok && len(t.GetData()) > 0 {
+			p.Pin(&t.GetData()[0])
+		}
+	}
 }

@@ -85,6 +85,9 @@ func (t *Stepper) Step(ctx context.Context, in map[string]Tensor) (map[string]Te
 // inputs joins the state and the given tensors in the model's order; owned are
 // those to be destroyed after the step.
 func (t *Stepper) inputs(in map[string]Tensor) (values, owned []onnx.Value, err error) {
+	if err := t.session.known(in); err != nil {
+		return nil, nil, err
+	}
 	for _, want := range t.session.inputs {
 		if state, ok := t.now[want.Name]; ok {
 			values = append(values, state)
