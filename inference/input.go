@@ -11,27 +11,30 @@ import (
 // errNoSagittal is the one reason for which nothing can be segmented.
 var errNoSagittal = errors.New("the study has no sagittal T1, T2 or STIR series: nothing can be segmented")
 
-// MaskSeries is the series on whose grid the study's mask lies: the first of
-// sagittal T2, STIR and T1; nil if there is none.
+// MaskSeries is the series on whose grid the study's mask lies: the first loaded
+// of sagittal T2, STIR and T1; nil if there is none.
 func MaskSeries(study *spine.Study) *spine.Series {
-	for _, seq := range []spine.Sequence{spine.T2, spine.STIR, spine.T1} {
-		if s := study.Find(seq, spine.Sagittal); s != nil && s.Volume != nil {
-			return s
-		}
-	}
-	return nil
+	return firstLoaded(study, spine.Sagittal, spine.T2, spine.STIR, spine.T2FS, spine.T1)
 }
 
 // fluidSeries is the sagittal series that fills the networks' T2 input: T2, or
 // STIR standing in for it.
 func fluidSeries(study *spine.Study) *spine.Series {
-	return firstLoaded(study, spine.Sagittal, spine.T2, spine.STIR)
+	return firstLoaded(study, spine.Sagittal, spine.T2, spine.STIR, spine.T2FS)
 }
 
+// firstLoaded is the series of the first of the sequences that has a loaded one
+// in a plane; of several, the one with most voxels, as a scout is no diagnosis.
 func firstLoaded(study *spine.Study, plane spine.Plane, seqs ...spine.Sequence) *spine.Series {
 	for _, seq := range seqs {
-		if s := study.Find(seq, plane); s != nil && s.Volume != nil {
-			return s
+		var best *spine.Series
+		for _, s := range study.FindAll(seq, plane) {
+			if s.Volume != nil && (best == nil || s.Volume.Len() > best.Volume.Len()) {
+				best = s
+			}
+		}
+		if best != nil {
+			return best
 		}
 	}
 	return nil

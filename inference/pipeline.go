@@ -24,9 +24,6 @@ type Pipeline struct {
 	segment, stenosis, lesion *network
 }
 
-// Progress is told what is being done and how far the whole has come, 0 to 1.
-type Progress func(stage string, fraction float64)
-
 // New prepares a pipeline; Close frees its sessions.
 func New(c Config) (*Pipeline, error) {
 	if err := ort.Init(); err != nil {
@@ -57,46 +54,40 @@ func (p *Pipeline) Models() []models.Spec {
 	return out
 }
 
-// Analyse segments and grades a study whose volumes are loaded. Cancelling ctx
-// ends it within the second.
-func (p *Pipeline) Analyse(ctx context.Context, study *spine.Study, progress Progress) (*spine.Analysis, error) {
+// Analyse segments and grades a study whose volumes are loaded. Progress, if not
+// nil, is told what is being done and how far the whole has come, 0 to 1.
+// Cancelling ctx ends it within the second.
+func (p *Pipeline) Analyse(ctx context.Context, study *spine.Study, progress func(stage string, fraction float64)) (*spine.Analysis, error) {
 	if progress == nil {
 		progress = func(string, float64) {}
 	}
 	began := time.Now()
-	a := &spine.Analysis{Seconds: map[string]float64{}}
-	progress("segmenting", 0.02)
-	s, err := p.Segment(ctx, study)
+	a, err := p.Segment(ctx, study, func(stage string, f float64) { progress(stage, 0.5*f) })
 	if err != nil {
 		return nil, err
 	}
-	a.Mask, a.MaskUID, a.Flags = s.Mask, s.SeriesUID, append(InputFlags(study), s.Flags...)
-	a.Seconds["segment"] = time.Since(began).Seconds()
 	graded := time.Now()
-	grades, m, err := p.grade(ctx, study, a.Mask, func(fraction float64) { progress("grading", 0.55+0.43*fraction) })
+	grades, m, err := p.grade(ctx, study, a.Mask, func(f float64) { progress("grading", 0.5+0.49*f) })
 	if err != nil {
 		return nil, err
 	}
 	a.Grades, a.Seconds["grade"] = grades, time.Since(graded).Seconds()
-	a.Models = []spine.ModelRef{s.Model, ref(m)}
-	a.Flags = append(a.Flags, coverageFlags(a.Mask)...)
-	a.Flags = append(a.Flags, p.modelFlags()...)
+	a.Models = append(a.Models, ref(m))
+	a.Flags = append(a.Flags, p.modelFlags(p.segment, p.stenosis)...)
 	a.Seconds["total"] = time.Since(began).Seconds()
 	progress("done", 1)
 	return a, ctx.Err()
 }
 
-// Segmentation is a mask with what should be known of it.
-type Segmentation struct {
-	Mask      *volume.LabelMap // on the grid of SeriesUID
-	SeriesUID string           // sagittal T2, else STIR, else T1
-	Flags     []spine.Flag
-	Model     spine.ModelRef
-}
-
 // Segment labels vertebrae, discs, canal, sacrum and posterior elements on the
-// native grid of the study's mask series (see MaskSeries).
-func (p *Pipeline) Segment(ctx context.Context, study *spine.Study) (*Segmentation, error) {
+// native grid of the study's mask series (see MaskSeries). The analysis that it
+// returns holds no grades.
+func (p *Pipeline) Segment(ctx context.Context, study *spine.Study, progress func(stage string, fraction float64)) (*spine.Analysis, error) {
+	if progress == nil {
+		progress = func(string, float64) {}
+	}
+	began := time.Now()
+	progress("preparing", 0.02)
 	m, err := p.segment.load()
 	if err != nil {
 		return nil, err
@@ -105,24 +96,36 @@ func (p *Pipeline) Segment(ctx context.Context, study *spine.Study) (*Segmentati
 	if err != nil {
 		return nil, err
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
+	progress("segmenting", 0.2)
 	out, m, err := p.segment.infer(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	semantic, err := output(out, m.Name, "semantic", classCount*grid.Len())
-	if err != nil {
-		return nil, err
-	}
-	level, err := output(out, m.Name, "level", nodeCount*grid.Len())
-	if err != nil {
-		return nil, err
-	}
+	progress("naming levels", 0.8)
 	base := MaskSeries(study)
-	mask, flags := Assemble(semantic, level, grid, base.Volume.Grid)
-	return &Segmentation{mask, base.UID, flags, ref(m)}, ctx.Err()
+	mask, flags, err := assembleOutput(out, m.Name, grid, base.Volume.Grid)
+	if err != nil {
+		return nil, err
+	}
+	a := &spine.Analysis{Models: []spine.ModelRef{ref(m)}, Mask: mask, MaskUID: base.UID}
+	a.Flags = append(append(InputFlags(study), flags...), coverageFlags(mask)...)
+	a.Seconds = map[string]float64{"segment": time.Since(began).Seconds()}
+	a.Seconds["total"] = a.Seconds["segment"]
+	return a, ctx.Err()
+}
+
+// assembleOutput checks the network's outputs and assembles them.
+func assembleOutput(out map[string]ort.Tensor, model string, grid, native volume.Grid) (*volume.LabelMap, []spine.Flag, error) {
+	semantic, err := output(out, model, "semantic", classCount*grid.Len())
+	if err != nil {
+		return nil, nil, err
+	}
+	level, err := output(out, model, "level", nodeCount*grid.Len())
+	if err != nil {
+		return nil, nil, err
+	}
+	mask, flags := Assemble(semantic, level, grid, native)
+	return mask, flags, nil
 }
 
 // segmentationTensors is the input of GF-SSNet.

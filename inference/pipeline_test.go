@@ -190,7 +190,7 @@ func TestPipeline_RefusesAStudyWithoutSagittalSeries(t *testing.T) {
 	p := freshPipeline(t, SegmentationNet)
 	study := upright.study(standard, forward)
 	study.Series = study.Series[2:]
-	if _, err := p.Segment(context.Background(), study); err == nil {
+	if _, err := p.Segment(context.Background(), study, nil); err == nil {
 		t.Error("it was segmented")
 	}
 	if flags := InputFlags(study); len(flags) != 1 {

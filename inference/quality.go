@@ -12,7 +12,7 @@ import (
 const (
 	minHeightMM     = 160 // of a sagittal series from head to foot: five lumbar levels
 	maxSliceStepMM  = 6   //
-	minSlices       = 5   //
+	minWidthMM      = 36  // from side to side: both foramina
 	sureOfSequence  = 0.7 // confidence under which a sequence should be confirmed
 	borderVoxelsMin = 20  // voxels of a structure on the edge of the image
 )
@@ -77,8 +77,8 @@ func seriesFlags(s, base *spine.Series, add func(string, ...any)) {
 	if spacing[axis] > maxSliceStepMM {
 		add("The %s series has slices every %.1f mm: structures between them are not seen.", name, spacing[axis])
 	}
-	if s.Volume.Size[axis] < minSlices {
-		add("The %s series has only %d slices.", name, s.Volume.Size[axis])
+	if w := float64(s.Volume.Size[axis]) * spacing[axis]; w < minWidthMM {
+		add("The %s series is only %.0f mm wide: foramina and the sides of the vertebrae are not in view.", name, w)
 	}
 	if flat(s.Volume) {
 		add("The %s series shows almost no contrast.", name)
@@ -123,10 +123,10 @@ func coverageFlags(mask *volume.LabelMap) []spine.Flag {
 	return out
 }
 
-// modelFlags says which models were never validated on patients.
-func (p *Pipeline) modelFlags() []spine.Flag {
+// modelFlags says which of the models used were never validated on patients.
+func (p *Pipeline) modelFlags(used ...*network) []spine.Flag {
 	var names []string
-	for _, n := range []*network{p.segment, p.stenosis} {
+	for _, n := range used {
 		if m, err := n.load(); err == nil && !m.Validated {
 			names = append(names, m.Name)
 		}
