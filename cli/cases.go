@@ -194,7 +194,12 @@ func analyze(e *env, args []string) error {
 			return err
 		}
 		if e.json {
-			return e.print(newAnalysisJSON(s.CaseID(), a))
+			j := newAnalysisJSON(s.CaseID(), a)
+			j.Warnings = s.Warnings()
+			return e.print(j)
+		}
+		for _, w := range s.Warnings() {
+			fmt.Fprintf(e.out, "look: %s\n", w)
 		}
 		return e.printAnalysis(a)
 	})

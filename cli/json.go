@@ -119,6 +119,7 @@ type analysisJSON struct {
 	Grades     []gradeJSON        `json:"grades"`
 	Lesions    []lesionJSON       `json:"lesions"`
 	Flags      []spine.Flag       `json:"flags"`
+	Warnings   []string           `json:"warnings,omitempty"` // what could not be opened
 	Seconds    map[string]float64 `json:"seconds"`
 }
 
