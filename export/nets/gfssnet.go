@@ -21,6 +21,7 @@ const (
 type GFSSNetConfig struct {
 	Preset   string
 	Size     [3]int    // input grid
+	Whole    [3]int    // grid that Size is a crop of while training; zero: Size is the whole
 	Semantic int       // semantic classes
 	Nodes    int       // nodes of the anatomical graph, the level classes
 	Edges    [][2]int  // its edges

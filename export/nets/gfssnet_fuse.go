@@ -48,9 +48,7 @@ func (b *gfssnet) positionAttention(x *graph.Value) *graph.Value {
 	c, d := s[1], max(s[1]/2, 4)
 	at := x
 	for a := 2; a <= 4; a++ {
-		shape := []int{1, c, 1, 1, 1}
-		shape[a] = s[a]
-		at = graph.Add(at, b.g.Param("position_"+"dhw"[a-2:a-1], shape, graph.NormalInit(0.1)))
+		at = graph.Add(at, b.position(a, c, s[a]))
 	}
 	tokens := graph.Transpose(graph.Reshape(at, -1, c, s[2]*s[3]*s[4]), 0, 2, 1)
 	qkv := graph.Split(b.linear("qkv", tokens, 3*d), 2, d, d, d)
@@ -58,6 +56,23 @@ func (b *gfssnet) positionAttention(x *graph.Value) *graph.Value {
 	y := graph.MatMul(graph.Softmax(scores, -1), qkv[2])
 	weight := graph.Reshape(graph.Sigmoid(b.linear("weight", y, 1)), -1, 1, s[2], s[3], s[4])
 	return graph.Mul(x, graph.AddScalar(weight, 1))
+}
+
+// position is the embedding of size places along axis a. A build for crops reads
+// the middle of the whole grid's table.
+func (b *gfssnet) position(a, c, size int) *graph.Value {
+	whole := size
+	if w := b.cfg.Whole[a-2]; w > 0 {
+		whole = size * w / b.cfg.Size[a-2]
+	}
+	shape := []int{1, c, 1, 1, 1}
+	shape[a] = whole
+	table := b.g.Param("position_"+"dhw"[a-2:a-1], shape, graph.NormalInit(0.1))
+	if whole == size {
+		return table
+	}
+	from := (whole - size) / 2
+	return graph.Slice(table, a, from, from+size)
 }
 
 // reason is the GCN: positions are assigned to nodes, node features exchanged
