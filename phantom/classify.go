@@ -1,0 +1,348 @@
+package phantom
+
+import (
+	"math"
+
+	"columna/spine"
+)
+
+// classify says what tissue lies at a point of the patient and which structure
+// it is labelled as.
+func (p *patient) classify(x, y, z float64) (tissue, uint8) {
+	s, u := p.frame.at(y, z)
+	sl := p.at(s)
+	rx, ru := x-float64(sl.sway), u-float64(sl.shift)
+	if ru > -34 && ru < 88 && rx > -58 && rx < 58 && s < p.vertebrae[vertebraSum-1].bottom {
+		if t, label, ok := p.spineAt(sl, s, ru, rx); ok {
+			return t, label
+		}
+	}
+	return p.surround(x, y, z, s, ru, rx, sl)
+}
+
+// spineAt covers the column, the canal with all in it, the foramina and the
+// posterior elements; not ok means soft tissue around.
+func (p *patient) spineAt(sl *slice, s, u, x float64) (tissue, uint8, bool) {
+	q := outlineOf(sl, 0, 0, u, x)
+	if q < 1.7 {
+		if t, l, ok := p.columnAt(sl, s, u, x, q); ok {
+			return t, l, true
+		}
+	}
+	if u > float64(sl.wall)-1.5 {
+		if t, l, ok := p.canalAt(sl, s, u, x); ok {
+			return t, l, true
+		}
+	}
+	if t, l, ok := p.boneAt(sl, s, u, x); ok {
+		return t, l, true
+	}
+	if int(sl.vert) >= firstSacral {
+		if t, l, ok := p.alaAt(sl, s, u, x); ok {
+			return t, l, true
+		}
+	}
+	if u > float64(sl.wall)-2 && u < float64(sl.roof)+5 {
+		return p.foramenAt(sl, s, u, x)
+	}
+	return 0, 0, false
+}
+
+// outlineOf is below 1 inside the column's outline: an ellipse in front, flat with
+// rounded corners and a shallow hollow behind. wider and deeper are mm added.
+func outlineOf(sl *slice, wider, deeper, u, x float64) float64 {
+	w := x / (float64(sl.halfW) + wider)
+	w2 := w * w
+	if u < 0 {
+		v := u / (float64(sl.front) + wider)
+		return w2 + v*v
+	}
+	hollow := 1.1 * (1 - min(w2*2.2, 1))
+	v := u / (float64(sl.back) + deeper - hollow)
+	v2 := v * v
+	return w2*w2*(0.5+0.5*w2) + v2*v2*v2
+}
+
+// columnAt covers vertebral bodies, sacral bodies and discs.
+func (p *patient) columnAt(sl *slice, s, u, x, q float64) (tissue, uint8, bool) {
+	d := &p.discs[sl.disc]
+	t := s - d.mid
+	conc := d.concDown
+	if t < 0 {
+		conc = d.concUp
+	}
+	half := d.half + conc*(1-min(q, 1)) + 0.25*p.noise.at(x*0.5, u*0.5, d.mid)
+	if t < half && t > -half {
+		return p.discAt(sl, d, s, u, x, t/half)
+	}
+	if t > -half-3.5 && t < half+3.5 && u > float64(sl.wall)-0.5 {
+		if x < canalReach && x > -canalReach && u < p.canalFloor(d, sl, x) {
+			return tAnnulus, uint8(d.label), true // disc material behind the bodies' edges
+		}
+	}
+	if q >= 1 {
+		return 0, 0, false
+	}
+	v := &p.vertebrae[sl.vert]
+	beyond := math.Abs(t) - half
+	return p.bodyTissue(sl, v, d, s, u, x, q, beyond), uint8(v.label), true
+}
+
+// bodyTissue is cortex, marrow, basivertebral vein, endplate change or lesion;
+// beyond is the distance from the endplate, mm.
+func (p *patient) bodyTissue(sl *slice, v *vertebra, d *disc, s, u, x, q, beyond float64) tissue {
+	if len(p.lesions) > 0 {
+		if t, ok := p.lesionAt(s, u, x, true); ok {
+			return t
+		}
+	}
+	shell := (1 - math.Sqrt(q)) * float64(sl.front)
+	if u > 0 {
+		shell *= 0.6
+	}
+	if beyond < 0.75 || shell < 0.7 {
+		return tCortical
+	}
+	if d.modic > 0 && beyond < d.modicDepth*(1+0.7*p.noise.at(s*0.4, u*0.4, x*0.4)) {
+		return [3]tissue{tMarrow, tModic1, tModic2}[d.modic]
+	}
+	if v.basi > 0.15 {
+		mid := (v.top + v.bottom) / 2
+		deep := u - 0.15*v.back
+		if deep > 0 && math.Abs(s-mid) < v.basi*(0.3+deep*0.14) && math.Abs(x) < 2+v.basi*4-deep*0.2 {
+			return tBasivertebral
+		}
+	}
+	if sl.vert < firstLumbar {
+		return tMarrowAbove
+	}
+	if sl.vert >= firstSacral {
+		return tMarrowSacrum
+	}
+	return tMarrow
+}
+
+// discAt is a point between two endplates; f is -1 at the upper, 1 at the lower.
+func (p *patient) discAt(sl *slice, d *disc, s, u, x, f float64) (tissue, uint8, bool) {
+	round := d.bulge*(1-f*f) - 0.8*f*f*f*f
+	behind := round
+	if u > 0 && x < canalReach && x > -canalReach {
+		behind = max(d.canal.front[canalCell(x)], round*0.3)
+	}
+	q := outlineOf(sl, round, behind, u, x)
+	if q >= 1 && (u < float64(sl.wall)-0.5 || u > float64(sl.wall)+behind || x > canalReach-1 || x < 1-canalReach) {
+		return 0, 0, false
+	}
+	label := uint8(d.label)
+	if d.index >= firstSacral {
+		return tAnnulus, label, true
+	}
+	if p.infection != nil && p.infection.disc == d.index && !p.lesions[0].tb {
+		if t, ok := p.lesionAt(s, u, x, true); ok {
+			return t, label, true
+		}
+	}
+	w, v := x/float64(sl.halfW), (u-0.06*float64(sl.front))/float64(sl.front)
+	r := w*w*1.25 + v*v*1.3 + 0.12*p.noise.at(x*0.4, u*0.4, d.mid)
+	edge := 0.52 + 0.1*(1-d.degeneration)
+	flat := f * f
+	if r < edge && flat < 0.82 {
+		cleft := math.Abs(f) < 0.1 && r < 0.28 && d.degeneration < 0.7
+		if cleft {
+			return tAnnulus, label, true
+		}
+		return tNucleus + tissue(d.index), label, true
+	}
+	if d.fissure && u > 0 && math.Abs(f) < 0.3 && v > 0.72 && v < 0.9 && math.Abs(x) < 5 {
+		return tBasivertebral, label, true // high-intensity zone
+	}
+	return tAnnulus, label, true
+}
+
+// canalAt covers the thecal sac, the epidural fat and the flavum.
+func (p *patient) canalAt(sl *slice, s, u, x float64) (tissue, uint8, bool) {
+	ax := math.Abs(x)
+	if ax > canalReach || u > float64(sl.roof)+0.5 {
+		return 0, 0, false
+	}
+	d := &p.discs[sl.disc]
+	if p.inSac(d, sl, x, u) {
+		return p.sacTissue(d, sl, s, u, x), uint8(spine.Canal), true
+	}
+	v := &p.vertebrae[sl.vert]
+	if ax > v.pedX-v.pedW && sl.near < 0.3 {
+		return 0, 0, false // the pedicle's medial side
+	}
+	near := float64(sl.near)
+	plain := float64(sl.roof) - 0.095*min(x*x, 14*14)
+	ceiling := plain - d.canal.rear[canalCell(x)]*near
+	floor := p.canalFloor(d, sl, x)
+	lateral := float64(sl.sacB) + 1.8
+	if ax > lateral+2.5 {
+		return 0, 0, false
+	}
+	switch {
+	case u < floor:
+		if u > float64(sl.wall)-0.3 {
+			return tLigament, 0, true
+		}
+		return 0, 0, false
+	case u < floor+0.45 && near < 0.9:
+		return tLigament, 0, true
+	case u > ceiling && u < plain+0.5 && near > 0.1:
+		return tFlavum, 0, true
+	case u < ceiling:
+		return p.epidural(d, sl, s, u, x), 0, true
+	}
+	return 0, 0, false
+}
+
+// epidural is fat with the traversing root beside the sac and veins in front of it.
+func (p *patient) epidural(d *disc, sl *slice, s, u, x float64) tissue {
+	side := 0
+	if x < 0 {
+		side = 1
+	}
+	c := recessX(sl, side) + sideSign(side)*1.6
+	mid := (p.canalFloor(d, sl, c) + p.canalCeiling(d, sl, c)) / 2
+	a, b := (x-c)/2, (u-mid)/1.7
+	if a*a+b*b < 1 && s > p.discs[firstLumbar-1].mid {
+		return tRoot
+	}
+	if u < float64(sl.sacC) && sl.near < 0.25 && p.noise.at(s*0.5, u, x*0.6) > 0.1 {
+		return tVein
+	}
+	return tEpiduralFat
+}
+
+// sacTissue is cord, roots of the cauda equina or fluid. The roots lie at the
+// back of the sac (the patient lies on it) and fill it where it is narrow.
+func (p *patient) sacTissue(d *disc, sl *slice, s, u, x float64) tissue {
+	a, b := float64(sl.sacA), float64(sl.sacB)
+	v := (u - float64(sl.sacC)) / a
+	if s < p.conus+25 {
+		thin := min(max((p.conus+25-s)/50, 0), 1)
+		thin = math.Sqrt(thin)
+		cv, cw := (v-0.15)*a/(3.6*thin+0.1), x/(4.6*thin+0.1)
+		if cv*cv+cw*cw < 1 {
+			return tCord
+		}
+	}
+	crowd := 0.0
+	if sl.near > 0.1 {
+		crowd = (1 - d.narrow.canal) * float64(sl.near)
+	}
+	if crowd > 0.5 {
+		return tCrowded
+	}
+	low := s / 150 // fewer roots further down; s is negative above L5/S1
+	w := x / b
+	// Columns of roots: the pattern changes across the sac and hardly along it.
+	pattern := p.noise.at(x*1.7+p.rootSeed, u*1.7, s*0.09)
+	if pattern > 0.42-0.45*v-0.35*w*w+0.25*low-1.1*crowd {
+		return tRoot
+	}
+	return tCSF
+}
+
+// boneAt covers the posterior elements.
+func (p *patient) boneAt(sl *slice, s, u, x float64) (tissue, uint8, bool) {
+	ax, side := x, 0
+	if x < 0 {
+		ax, side = -x, 1
+	}
+	deepest := -1.0
+	for _, n := range sl.bones {
+		if depth := p.bones[n].depth(s, u, ax, side); depth > deepest {
+			deepest = depth
+			if depth > 2 {
+				break
+			}
+		}
+	}
+	if deepest <= 0 {
+		return 0, 0, false
+	}
+	label := uint8(spine.Posterior)
+	if len(p.lesions) > 0 {
+		if t, ok := p.lesionAt(s, u, x, true); ok {
+			return t, label, true
+		}
+	}
+	if deepest < 0.9 {
+		return tCortical, label, true
+	}
+	return tMarrow, label, true
+}
+
+// alaAt covers the wings of the sacrum with its foramina.
+func (p *patient) alaAt(sl *slice, s, u, x float64) (tissue, uint8, bool) {
+	v := &p.vertebrae[sl.vert]
+	n := int(sl.vert) - firstSacral
+	if n > 2 {
+		return 0, 0, false
+	}
+	f := min(max((s-v.top)/v.height, 0), 1)
+	reach := [4]float64{44, 46, 34, 16}
+	wide := (reach[n]*(1-f) + reach[n+1]*f) * p.size
+	ax := math.Abs(x)
+	if n == 0 {
+		wide -= 18 * math.Max(0, 0.45-f)
+	}
+	thick := [4]float64{13, 11, 8, 5}[n]
+	mid := float64(sl.wall) - thick*0.55 + 0.1*ax - 1
+	e := math.Abs(u-mid) / thick
+	depth := math.Min((1-e)*thick, wide-ax)
+	if depth < 0 || ax < float64(sl.halfW)*0.5 {
+		return 0, 0, false
+	}
+	d := &p.discs[sl.disc]
+	if d.index >= firstSacral && ax < float64(sl.halfW)+7 && ax > 9 {
+		a, b := (s-d.mid)/7, (ax-float64(sl.halfW)*0.85)/5.5
+		if e := a*a + b*b; e < 0.12 {
+			return tForamenRoot, 0, true
+		} else if e < 1 {
+			return tEpiduralFat, 0, true
+		}
+	}
+	if depth < 1 {
+		return tCortical, uint8(spine.S1), true
+	}
+	return tMarrowSacrum, uint8(spine.S1), true
+}
+
+// foramenAt covers the neural foramina: fat around the root and ganglion, bounded
+// by what narrows it.
+func (p *patient) foramenAt(sl *slice, s, u, x float64) (tissue, uint8, bool) {
+	ax, side := x, 0
+	if x < 0 {
+		ax, side = -x, 1
+	}
+	n := int(sl.vert)
+	d := &p.discs[sl.disc]
+	if n >= firstSacral && d.index != firstSacral-1 || ax < float64(sl.sacB) {
+		return 0, 0, false
+	}
+	v := &p.vertebrae[d.index]
+	outer := v.pedX + v.pedW + 6
+	wall := float64(sl.wall)
+	if ax > outer || u > wall+15 {
+		return 0, 0, false
+	}
+	// The ganglion lies under the pedicle and runs down and outwards.
+	gs := v.top + 0.3*v.height + v.pedH + 4.2 + 0.3*(ax-float64(sl.sacB)-6)
+	squeeze := 0.55 + 0.45*d.canal.foramen[side]
+	a, b := (s-gs)/(3.1*squeeze), (u-wall-5.2)/2.7
+	if a*a+b*b < 1 {
+		return tForamenRoot, 0, true
+	}
+	if k := d.canal.foramen[side]; k < 1 {
+		// What is left open is a window around the ganglion.
+		a, b := (s-gs-3*k)/(15*k+1), (u-wall-5.4)/(11*k+1)
+		edge := 1 + 0.25*p.noise.at(s*0.4, u*0.4, ax*0.3)
+		if a*a+b*b > edge {
+			return tForamenScar, 0, true
+		}
+	}
+	return tForamenFat, 0, true
+}

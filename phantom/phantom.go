@@ -1,0 +1,130 @@
+// Package phantom makes synthetic lumbar MR studies whose whole truth is known:
+// sagittal T1, T2 and STIR, axial T2 blocks, a label map, the 25 stenosis grades
+// and the lesions.
+//
+// # How
+//
+// The anatomy is implicit: a function says what tissue lies at a point of the
+// patient (classify.go). The spine is described in its own coordinates, s along
+// the bodies, u to posterior, x to the left (curve.go), everything else in world
+// coordinates. A series is seen by asking that function at a few places in every
+// voxel, adding up spin-echo signals (tissue.go), then blurring, coil profile and
+// Rician noise (acquire.go). Same seed and options, same bytes, whatever the
+// number of processors: every stream of random numbers has one consumer.
+//
+// # Truth
+//
+// Labels are spine.Structure. S1 covers the whole sacrum with its wings and the
+// remnants of discs in it (S1, S2 and below), so that the sacrum anchors the
+// count; the bone behind the sacral canal is posterior elements. Canal is the
+// thecal sac. Posterior elements begin behind the posterior wall of the bodies,
+// pedicles included. There are always five lumbar vertebrae; how many others are
+// seen depends on the field of view. Grades are measured, see narrowing.go for
+// the thresholds. Nothing here is a real patient.
+package phantom
+
+import (
+	"columna/spine"
+	"columna/volume"
+)
+
+// Options choose what is made. The zero value is a healthy spine with sagittal T1
+// and T2.
+type Options struct {
+	Small     bool // half the in-plane resolution, for tests
+	WithAxial bool // axial T2 blocks through the five discs
+	WithSTIR  bool
+	// Pathology is about the share of the 25 places that are not normal, half of
+	// them severe: 0 healthy, 0.5 the balanced mix for training (50/25/25).
+	Pathology float64
+	// FieldT is the field strength in tesla; 0 draws 1.5 or 3.
+	FieldT float64
+	// RandomContrast is the probability of a study in which every tissue has a
+	// brightness of its own choice, for networks that shall not rely on contrast.
+	RandomContrast float64
+	// Noise multiplies the noise; 0 means 1.
+	Noise float64
+	// ThicknessMM is the distance of sagittal slices; 0 draws 3.6 to 4.6.
+	ThicknessMM  float64
+	AlwaysLesion bool // at least one metastasis
+	NoLesions    bool // none, and no infection
+}
+
+// DefaultOptions are those of the training mix: all series, half of the places
+// not normal, one study in five with random contrast.
+func DefaultOptions() Options {
+	return Options{WithAxial: true, WithSTIR: true, Pathology: 0.5, RandomContrast: 0.2}
+}
+
+// Lesion is one lesion of the truth.
+type Lesion struct {
+	Class       spine.LesionClass // of a metastasis
+	Spondylitis bool              // an infection instead of a metastasis
+	Tuberculous bool              // tuberculous, not pyogenic
+	Box         spine.Box
+	CentroidMM  volume.Vec3
+	Level       spine.Structure // the vertebra, the upper one of an infected disc
+	Label       uint8           // value in Case.LesionMask
+}
+
+// Timing is a sequence's TR, TE and TI in milliseconds; TI 0 without inversion.
+type Timing struct {
+	TRMS float64 `json:"tr_ms"`
+	TEMS float64 `json:"te_ms"`
+	TIMS float64 `json:"ti_ms,omitempty"`
+}
+
+// Scanner is how the study was acquired.
+type Scanner struct {
+	FieldT         float64                   `json:"field_t"`
+	Timing         map[spine.Sequence]Timing `json:"timing"`
+	RandomContrast bool                      `json:"random_contrast"`
+	NoiseSigma     float64                   `json:"noise_sigma"` // of the full signal of pure water
+}
+
+// Measure is the geometry behind one level's grades.
+type Measure struct {
+	CanalAreaMM2    float64    `json:"canal_area_mm2"`
+	CanalRatio      float64    `json:"canal_ratio"`
+	ForamenFatRatio [2]float64 `json:"foramen_fat_ratio"` // left, right
+	RecessMM        [2]float64 `json:"recess_mm"`         // left, right
+}
+
+// Case is one phantom with its truth.
+type Case struct {
+	Seed         uint64
+	Study        spine.Study
+	Truth        *volume.LabelMap     // on the grid of the sagittal T2
+	LesionMask   *volume.LabelMap     // same grid, Lesion.Label; nil without lesions
+	Grades       []spine.GradeFinding // 25, by condition then level, with points
+	Lesions      []Lesion
+	Levels       []spine.Structure // vertebrae and discs in the truth, from the top
+	Measures     [spine.LevelCount]Measure
+	CanalAreaMM2 [spine.LevelCount]float64
+	Scanner      Scanner
+}
+
+// build draws an anatomy with its pathology.
+func build(seed uint64, o Options) *patient {
+	p := newPatient(seed, o.Pathology)
+	p.drawNarrowings(seed, o.Pathology)
+	p.finish(seed)
+	if !o.NoLesions {
+		p.drawLesions(seed, o)
+	}
+	return p
+}
+
+// Generate makes the study of one seed.
+func Generate(seed uint64, o Options) *Case {
+	p := build(seed, o)
+	a := newAcquisition(seed, o, p)
+	c := &Case{Seed: seed, Scanner: a.scanner}
+	c.Study = p.header(seed, a)
+	truth := a.sagittal(c)
+	if o.WithAxial {
+		a.axial(c)
+	}
+	p.tell(c, truth)
+	return c
+}

@@ -1,0 +1,131 @@
+package phantom
+
+import "math"
+
+const sliceStepMM = 0.25
+
+// slice is everything that depends on s alone.
+type slice struct {
+	vert, disc         int16   // the vertebra at s, and the nearest disc
+	shift, sway        float32 // listhesis along u and scoliosis along x, mm
+	halfW, front, back float32 // outline of the column
+	wall               float32 // u of the posterior wall of the column
+	roof               float32 // u of the front of the laminae at the midline
+	sacC, sacA, sacB   float32 // thecal sac: middle (u), half depth, half width
+	near               float32 // 1 at the disc, falling to 0 towards mid-body
+	bones              []int16 // candidates among patient.bones
+}
+
+// at gives the slice at s.
+func (p *patient) at(s float64) *slice {
+	i := int((s - p.curve.from) / sliceStepMM)
+	return &p.slices[min(max(i, 0), len(p.slices)-1)]
+}
+
+// sacKnots: half depth, half width, gap in front, gap behind of the thecal sac at
+// the middle of vertebrae T8, .., S5 (mm).
+var sacKnots = [vertebraSum][4]float64{
+	{6.2, 8, 0.8, 1.5}, {6.2, 8, 0.8, 1.5}, {6.4, 8, 0.8, 1.5}, {6.8, 8.5, 0.8, 1.5}, {7.3, 9.2, 0.8, 1.6},
+	{7.5, 9.8, 1, 2}, {7.2, 10, 1.2, 2.4}, {6.9, 10.2, 1.4, 2.8}, {6.7, 10.6, 1.7, 3}, {6.4, 10.2, 2.6, 3.4},
+	{4.8, 7.5, 4.2, 3}, {2.8, 4.5, 3.4, 2.4}, {0.3, 0.5, 3, 3}, {0, 0, 2, 2}, {0, 0, 1, 1},
+}
+
+// tabulate fills the table of slices.
+func (p *patient) tabulate(d dice) {
+	n := int((p.vertebrae[vertebraSum-1].bottom + 40 - p.curve.from) / sliceStepMM)
+	p.slices = make([]slice, n)
+	sway := 0.0
+	if d.chance(0.5) {
+		sway = d.about(0, 3.5)
+	}
+	phase, wave := d.between(0, 2*math.Pi), d.between(90, 170)
+	for i := range p.slices {
+		s := p.curve.from + float64(i)*sliceStepMM
+		sl := &p.slices[i]
+		sl.sway = float32(sway * math.Sin(s/wave*math.Pi*2/2+phase))
+		p.nearest(sl, s)
+		p.outline(sl, s)
+		p.sac(sl, s)
+	}
+}
+
+// nearest finds the disc nearest to s and the vertebra at s.
+func (p *patient) nearest(sl *slice, s float64) {
+	best := math.Inf(1)
+	shift := 0.0
+	for n := range p.discs {
+		x := &p.discs[n]
+		if dist := math.Abs(s - x.mid); dist < best {
+			best, sl.disc = dist, int16(n)
+		}
+		// Listhesis: everything above a slipped disc lies further forward.
+		shift -= x.narrow.slip * logistic((x.mid-s)/(x.half*0.6+0.5))
+	}
+	sl.vert = sl.disc
+	if s > p.discs[sl.disc].mid {
+		sl.vert++
+	}
+	sl.shift = float32(shift)
+	x := &p.discs[sl.disc]
+	beyond := math.Max(math.Abs(s-x.mid)-x.half-1, 0)
+	sl.near = float32(math.Exp(-beyond * beyond / (2 * 4.5 * 4.5)))
+}
+
+func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+
+// outline sets the column's outline: bodies are slimmer at the waist and rounded
+// at the rims, discs lie between their neighbours' endplates.
+func (p *patient) outline(sl *slice, s float64) {
+	v := &p.vertebrae[sl.vert]
+	f := (2*s - v.top - v.bottom) / v.height // -1 upper rim .. 1 lower rim
+	w, front, back := v.halfW, v.front, v.back
+	if g := math.Min(math.Max((1+f)/2, 0), 1); int(sl.vert) >= firstSacral && int(sl.vert) < vertebraSum-1 {
+		next := &p.vertebrae[sl.vert+1]
+		w, front, back = w+(next.halfW-w)*g, front+(next.front-front)*g, back+(next.back-back)*g
+	}
+	in := math.Min(math.Abs(f), 1)
+	slim := 1 - v.waist*(1-in*in)
+	rim := (1 - in) * v.height / 2 // mm from the endplate
+	round := math.Max(1.6-rim, 0)
+	corner := 1.1 * round * round / (1.6 * 1.6)
+	x := &p.discs[sl.disc]
+	lip := x.osteophyte * math.Exp(-rim*rim/(2*3*3))
+	if math.Abs(f) > 1 { // inside the disc space
+		corner, lip = 0, lip*0.4
+	}
+	sl.halfW = float32(w*slim - corner + lip*0.8)
+	sl.front = float32(front*slim - corner + lip)
+	sl.back = float32(back*(1-0.35*v.waist*(1-in*in)) - corner*0.5)
+	sl.wall = sl.back
+}
+
+// sac sets the canal between two vertebrae's values.
+func (p *patient) sac(sl *slice, s float64) {
+	v := int(sl.vert)
+	mid := (p.vertebrae[v].top + p.vertebrae[v].bottom) / 2
+	other := v + 1
+	if s < mid {
+		other = v - 1
+	}
+	other = min(max(other, 0), vertebraSum-1)
+	t := 0.0
+	if other != v {
+		o := (p.vertebrae[other].top + p.vertebrae[other].bottom) / 2
+		t = math.Min(math.Abs(s-mid)/math.Abs(o-mid), 1)
+	}
+	var k [4]float64
+	for i := range k {
+		k[i] = (sacKnots[v][i]*(1-t) + sacKnots[other][i]*t)
+	}
+	a, b := k[0]*p.canalWide, k[1]*p.canalWide
+	if s > p.vertebrae[firstSacral+1].bottom {
+		a, b = 0, 0
+	}
+	near := float64(sl.near)
+	gap := k[2]*(1-0.55*near) + 0.8*(1-near)
+	behind := k[3] * (0.45 + 0.75*near)
+	wall := float64(sl.wall)
+	sl.sacA, sl.sacB = float32(a), float32(b)
+	sl.sacC = float32(wall + gap + a)
+	sl.roof = float32(wall + gap + 2*a + behind)
+}
