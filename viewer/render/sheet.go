@@ -62,7 +62,7 @@ func StudyTitle(st *spine.Study) string {
 	if out == "" {
 		out = "unnamed patient"
 	}
-	for _, part := range []string{ageSex(st), Date(st.Date), field(st.FieldT)} {
+	for _, part := range []string{AgeSex(st.Age, st.Sex), Date(st.Date), field(st.FieldT)} {
 		if part != "" {
 			out += "  ·  " + part
 		}
@@ -70,15 +70,15 @@ func StudyTitle(st *spine.Study) string {
 	return out
 }
 
-func ageSex(st *spine.Study) string {
-	age := st.Age
+// AgeSex joins a DICOM age (AS, such as 054Y) and sex, such as "54 y F".
+func AgeSex(age, sex string) string {
 	if len(age) == 4 && age[3] == 'Y' {
 		age = fmt.Sprintf("%d y", int(age[0]-'0')*100+int(age[1]-'0')*10+int(age[2]-'0'))
 	}
-	if age != "" && st.Sex != "" {
-		return age + " " + st.Sex
+	if age != "" && sex != "" {
+		return age + " " + sex
 	}
-	return age + st.Sex
+	return age + sex
 }
 
 // Date writes DICOM's YYYYMMDD as YYYY-MM-DD.

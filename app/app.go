@@ -1,0 +1,166 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"fyne.io/fyne/v2"
+	fyneapp "fyne.io/fyne/v2/app"
+	"fyne.io/fyne/v2/container"
+
+	"columna/assets"
+	"columna/review"
+	"columna/viewer/render"
+)
+
+const appID = "org.columna.reader"
+
+// Dispatcher runs f on the goroutine that owns the window. It must not wait.
+type Dispatcher func(f func())
+
+// App is one window: the worklist, or the reading room of one case.
+type App struct {
+	ctx   context.Context
+	desk  *review.Desk
+	fyne  fyne.App
+	win   fyne.Window
+	do    Dispatcher
+	prefs prefs
+	typ   *render.Type
+	jobs  *jobs
+
+	body     *fyne.Container // the current screen
+	shift    bool            // a Shift key is down
+	worklist *worklist
+	room     *room // nil while the worklist shows
+	clock    func() time.Time
+}
+
+// Run opens the window on the worklist, or on the only case of a worklist that
+// holds just one, and returns when the window is closed or ctx ends.
+func Run(ctx context.Context, desk *review.Desk) error {
+	fa := fyneapp.NewWithID(appID)
+	a := newApp(ctx, desk, fa, fyne.Do)
+	a.win.Resize(a.prefs.size())
+	stop := context.AfterFunc(ctx, func() { fyne.Do(a.quit) })
+	defer stop()
+	a.openOnly()
+	a.win.ShowAndRun()
+	return nil
+}
+
+// newApp builds the window. Tests give it Fyne's software app and a dispatcher
+// of their own.
+func newApp(ctx context.Context, desk *review.Desk, fa fyne.App, do Dispatcher) *App {
+	fa.Settings().SetTheme(newTheme())
+	icon := fyne.NewStaticResource("icon.svg", assets.Icon())
+	fa.SetIcon(icon)
+	a := &App{ctx: ctx, desk: desk, fyne: fa, do: do, prefs: prefs{fa.Preferences()}, typ: render.NewType(), clock: time.Now}
+	a.win = fa.NewWindow("Columna")
+	a.win.SetIcon(icon)
+	a.win.SetPadded(false)
+	a.jobs = newJobs(ctx, do)
+	a.body = container.NewStack()
+	a.win.SetContent(container.NewBorder(nil, a.jobs.bar, nil, nil, a.body))
+	a.win.SetOnDropped(func(_ fyne.Position, uris []fyne.URI) { a.importURIs(uris) })
+	a.win.SetCloseIntercept(a.quit)
+	a.bindKeys()
+	a.showWorklist()
+	return a
+}
+
+// quit closes the case, which keeps unsaved strokes in the journal, and ends.
+func (a *App) quit() {
+	a.jobs.cancelAll()
+	a.prefs.keepSize(a.win.Canvas().Size())
+	a.leaveRoom()
+	a.win.SetCloseIntercept(nil)
+	a.win.Close()
+	a.fyne.Quit()
+}
+
+// openOnly opens the case of a worklist that has exactly one.
+func (a *App) openOnly() {
+	rows, total, err := a.desk.Worklist(a.ctx, review.Filter{Limit: 2})
+	if err == nil && total == 1 && len(rows) == 1 {
+		a.openCase(rows[0].ID)
+	}
+}
+
+// show replaces the screen.
+func (a *App) show(o fyne.CanvasObject) {
+	a.body.Objects = []fyne.CanvasObject{o}
+	a.body.Refresh()
+}
+
+func (a *App) showWorklist() {
+	a.leaveRoom()
+	a.win.SetTitle("Columna")
+	if a.worklist == nil {
+		a.worklist = newWorklist(a)
+	}
+	a.show(a.worklist.root)
+	a.worklist.reload()
+}
+
+func (a *App) leaveRoom() {
+	if a.room == nil {
+		return
+	}
+	a.room.close()
+	a.room = nil
+}
+
+// openCase loads a case in the background and then shows it.
+func (a *App) openCase(id int64) {
+	a.jobs.start("Opening the case", func(ctx context.Context, p review.Progress) (func(), error) {
+		s, err := a.desk.OpenCase(ctx, id, p)
+		if err != nil {
+			return nil, err
+		}
+		return func() { a.enter(s) }, nil
+	})
+}
+
+// enter shows an open session.
+func (a *App) enter(s *review.Session) {
+	a.leaveRoom()
+	a.room = newRoom(a, s)
+	a.win.SetTitle("Columna · " + render.StudyTitle(s.Study()))
+	a.show(a.room.root)
+	a.room.focusActive()
+}
+
+func (a *App) importURIs(uris []fyne.URI) {
+	var paths []string
+	for _, u := range uris {
+		paths = append(paths, u.Path())
+	}
+	a.importPaths(paths)
+}
+
+// importPaths brings folders, files and zip archives into the worklist.
+func (a *App) importPaths(paths []string) {
+	if len(paths) == 0 {
+		return
+	}
+	a.jobs.start("Importing", func(ctx context.Context, p review.Progress) (func(), error) {
+		r, err := a.desk.Import(ctx, paths, p)
+		if err != nil {
+			return nil, err
+		}
+		return func() { a.imported(r) }, nil
+	})
+}
+
+// imported says what came of an import and shows it in the worklist.
+func (a *App) imported(r review.ImportResult) {
+	for _, f := range r.Refused {
+		slog.Info("not imported", "path", f.Path, "reason", f.Reason)
+	}
+	a.jobs.say(importWords(r))
+	if a.room == nil {
+		a.worklist.reload()
+	}
+}
