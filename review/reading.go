@@ -43,7 +43,7 @@ type HeatmapRequest struct {
 // a second of ctx.
 func (d *Desk) Analyse(ctx context.Context, study *spine.Study, p Progress) (a *spine.Analysis, err error) {
 	err = d.reader.with(ctx, func(ctx context.Context, n *inference.Pipeline) error {
-		a, err = n.Analyse(ctx, study, inference.Progress(p))
+		a, err = n.Analyse(ctx, study, p)
 		return err
 	})
 	return a, err
