@@ -299,3 +299,49 @@ func TestSession_LesionIsStoredBesideItsWeights(t *testing.T) {
 		t.Fatalf("a lesion lost a stroke: %v", back.Warnings())
 	}
 }
+
+func TestSession_AnotherStrokeInsteadOfTheSavedOneIsDirty(t *testing.T) {
+	_, s := analysed(t)
+	paint(t, s, spotA)
+	save(t, s, "first")
+	undo(t, s)
+	paint(t, s, spotB) // as many edits as were saved, but other ones
+	if !s.Dirty() {
+		t.Fatal("another mask than the saved one counts as saved")
+	}
+	undo(t, s)
+	if !s.Dirty() {
+		t.Fatal("the mask before the saved one counts as saved")
+	}
+}
+
+func TestSession_UndoneStrokesLeaveNothingToRecover(t *testing.T) {
+	d, s := analysed(t)
+	paint(t, s, spotA)
+	undo(t, s)
+	back := openCase(t, d, s.CaseID())
+	if back.Dirty() || back.Recovered() != 0 || !slices.Equal(back.Mask().Data, back.AIMask().Data) {
+		t.Fatal("an undone stroke came back")
+	}
+	entries, err := d.db.Journal(context.Background(), s.CaseID())
+	if err != nil || len(entries) != 0 {
+		t.Fatalf("journal %v, %v", entries, err)
+	}
+}
+
+func TestSession_TakesAnOlderVersionAsAnEdit(t *testing.T) {
+	_, s := analysed(t)
+	paint(t, s, spotA)
+	save(t, s, "first")
+	paint(t, s, spotB)
+	save(t, s, "second")
+	if err := s.TakeVersion(context.Background(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if labelAt(s, spotA) != spine.S1 || labelAt(s, spotB) != spine.Background || !s.Dirty() {
+		t.Fatal("the mask is not that of version 1")
+	}
+	if v := save(t, s, "back to the first"); v != 3 {
+		t.Fatalf("version %d", v)
+	}
+}
