@@ -174,7 +174,7 @@ func (p *patient) canalAt(sl *slice, s, u, x float64) (tissue, uint8, bool) {
 		return 0, 0, false // the pedicle's medial side
 	}
 	near := float64(sl.near)
-	plain := float64(sl.roof) - 0.095*min(x*x, 14*14)
+	plain := float64(sl.roof) - 0.078*min(x*x, 14*14)
 	ceiling := plain - d.canal.rear[canalCell(x)]*near
 	floor := p.canalFloor(d, sl, x)
 	lateral := float64(sl.sacB) + 1.8
@@ -239,7 +239,7 @@ func (p *patient) sacTissue(d *disc, sl *slice, s, u, x float64) tissue {
 	w := x / b
 	// Columns of roots: the pattern changes across the sac and hardly along it.
 	pattern := p.noise.at(x*1.7+p.rootSeed, u*1.7, s*0.09)
-	if pattern > 0.42-0.45*v-0.35*w*w+0.25*low-1.1*crowd {
+	if pattern > 0.62-0.5*v-0.3*w*w+0.2*low-1.1*crowd {
 		return tRoot
 	}
 	return tCSF
@@ -251,13 +251,13 @@ func (p *patient) boneAt(sl *slice, s, u, x float64) (tissue, uint8, bool) {
 	if x < 0 {
 		ax, side = -x, 1
 	}
-	deepest := -1.0
+	deepest, facets := -1.0, [2]float64{-1, -1}
 	for _, n := range sl.bones {
-		if depth := p.bones[n].depth(s, u, ax, side); depth > deepest {
-			deepest = depth
-			if depth > 2 {
-				break
-			}
+		b := &p.bones[n]
+		depth := b.depth(s, u, ax, side)
+		deepest = max(deepest, depth)
+		if b.facet > 0 {
+			facets[b.facet-1] = max(facets[b.facet-1], depth)
 		}
 	}
 	if deepest <= 0 {
@@ -268,6 +268,12 @@ func (p *patient) boneAt(sl *slice, s, u, x float64) (tissue, uint8, bool) {
 		if t, ok := p.lesionAt(s, u, x, true); ok {
 			return t, label, true
 		}
+	}
+	if gap := facets[0] - facets[1]; facets[0] > -0.8 && facets[1] > -0.8 && gap < 1.6 && gap > -1.6 {
+		if gap < 0.45 && gap > -0.45 {
+			return tFacetFluid, label, true
+		}
+		return tCortical, label, true
 	}
 	if deepest < 0.9 {
 		return tCortical, label, true
@@ -291,8 +297,12 @@ func (p *patient) alaAt(sl *slice, s, u, x float64) (tissue, uint8, bool) {
 	}
 	thick := [4]float64{13, 11, 8, 5}[n]
 	mid := float64(sl.wall) - thick*0.55 + 0.1*ax - 1
-	e := math.Abs(u-mid) / thick
-	depth := math.Min((1-e)*thick, wide-ax)
+	if n == 0 && s < v.top+0.22*max(ax-15, 0) {
+		return 0, 0, false
+	}
+	e := (u - mid) / thick
+	in := ax / wide
+	depth := (1 - e*e - in*in*in*in) * thick * 0.5
 	if depth < 0 || ax < float64(sl.halfW)*0.5 {
 		return 0, 0, false
 	}

@@ -111,3 +111,22 @@ func (f *noiseField) at(x, y, z float64) float64 {
 	i, j, k := int(x+1<<20)&(noiseSize-1), int(y+1<<20)&(noiseSize-1), int(z+1<<20)&(noiseSize-1)
 	return float64(f.data[i+noiseSize*(j+noiseSize*k)])
 }
+
+// smooth interpolates the field, for features much larger than a voxel.
+func (f *noiseField) smooth(x, y, z float64) float64 {
+	x, y, z = x+1<<20, y+1<<20, z+1<<20
+	i, j, k := int(x), int(y), int(z)
+	fx, fy, fz := float32(x-float64(i)), float32(y-float64(j)), float32(z-float64(k))
+	const m = noiseSize - 1
+	i0, i1 := i&m, (i+1)&m
+	j0, j1 := (j&m)*noiseSize, ((j+1)&m)*noiseSize
+	k0, k1 := (k&m)*noiseSize*noiseSize, ((k+1)&m)*noiseSize*noiseSize
+	line := func(row int) float32 {
+		a := f.data[row+i0]
+		return a + (f.data[row+i1]-a)*fx
+	}
+	a, b := line(j0+k0), line(j0+k1)
+	a += (line(j1+k0) - a) * fy
+	b += (line(j1+k1) - b) * fy
+	return float64(a + (b-a)*fz)
+}

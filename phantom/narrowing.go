@@ -200,7 +200,7 @@ func (p *patient) canalFloor(x *disc, sl *slice, px float64) float64 {
 }
 
 func (p *patient) canalCeiling(x *disc, sl *slice, px float64) float64 {
-	return float64(sl.roof) - 0.095*min(px*px, 14*14) - x.canal.rear[canalCell(px)]*float64(sl.near)
+	return float64(sl.roof) - 0.078*min(px*px, 14*14) - x.canal.rear[canalCell(px)]*float64(sl.near)
 }
 
 // inSac reports whether a point of the canal lies in the thecal sac.

@@ -20,7 +20,7 @@ const trunkReach = 260
 
 func (p *patient) drawTrunk(d dice) trunk {
 	t := trunk{flank: d.between(140, 185), psoas: d.about(1, 0.13),
-		fatStreaks: d.about(-0.1+0.4*float64(p.age-30)/60, 0.15),
+		fatStreaks: d.about(-0.2+0.4*float64(p.age-30)/60, 0.15),
 		aortaX:     d.between(6, 16), cavaX: d.between(-22, -12), bowelScale: d.between(0.7, 1.4),
 		visceral: d.between(-62, -46), kidneyZ: [2]float64{d.between(40, 70), d.between(30, 60)}}
 	fat := math.Exp(d.about(2.6, 0.6)) // subcutaneous fat, mm
@@ -90,10 +90,10 @@ func (p *patient) surround(x, y, z, s, u, rx float64, sl *slice) (tissue, uint8)
 	if y > fascia-1.2 && ax < 75 {
 		return tFascia, 0
 	}
-	if u > float64(sl.wall)-3 && s < p.vertebrae[vertebraSum-1].bottom {
+	if u > p.dorsalEdge(sl, math.Abs(rx)) && s < p.vertebrae[vertebraSum-1].bottom {
 		return p.dorsal(sl, x, rx, y, z, s, u), 0
 	}
-	if u > -14 && u < 22 {
+	if u > -28 && u < 34 {
 		if t, ok := p.psoasAt(s, u, rx, x, z); ok {
 			return t, 0
 		}
@@ -104,9 +104,22 @@ func (p *patient) surround(x, y, z, s, u, rx float64, sl *slice) (tissue, uint8)
 	return p.ventral(sl, x, y, z, s, u), 0
 }
 
+// dorsalEdge is u of the border between the back muscles and what lies before
+// them: behind the transverse processes.
+func (p *patient) dorsalEdge(sl *slice, ax float64) float64 {
+	w := float64(sl.wall)
+	switch {
+	case ax < 20:
+		return w - 3
+	case ax < 36:
+		return w - 3 + (ax-20)*1.05
+	}
+	return w + 14 + (ax-36)*0.16
+}
+
 // subcutaneous fat with thin septa.
 func (p *patient) subcutaneous(x, y, z float64) tissue {
-	if math.Abs(p.noise.at(x*0.25, y*0.8, z*0.25)) < 0.035 {
+	if math.Abs(p.noise.smooth(x*0.22, y*0.5, z*0.22)) < 0.02 {
 		return tSepta
 	}
 	return tFat
@@ -127,7 +140,7 @@ func (p *patient) dorsal(sl *slice, x, rx, y, z, s, u float64) tissue {
 	}
 	low := min(max((s+160)/200, 0), 1.2)
 	deep := 1 - min(ax/40, 1)
-	f := 0.7*p.noise.at(x*0.45, y*0.3+z*0.12, z*0.16-y*0.05) + 0.45*p.noise.at(x*1.1, y*0.9, z*0.5)
+	f := 0.6*p.noise.smooth(x*0.5, y*0.4+z*0.12, z*0.13-y*0.05) + 0.55*p.noise.at(x*1.6, y*1.4, z*0.4)
 	f += p.trunk.fatStreaks*0.8 + 0.25*low*deep - 0.22
 	if ax < 5 && s < 0 {
 		f += 0.2
@@ -137,7 +150,7 @@ func (p *patient) dorsal(sl *slice, x, rx, y, z, s, u float64) tissue {
 	}
 	// Planes of fat between multifidus, longissimus and iliocostalis.
 	for _, plane := range [2]float64{24, 47} {
-		if d := math.Abs(ax - plane - 0.15*(u-40) - 4*p.noise.at(y*0.1, z*0.1, plane)); d < 1.1 {
+		if d := math.Abs(ax - plane - 0.15*(u-40) - 4*p.noise.smooth(y*0.1, z*0.1, plane)); d < 1.1 {
 			f += 0.5 - 0.3*d
 		}
 	}
@@ -159,8 +172,15 @@ func (p *patient) psoasAt(s, u, rx, x, z float64) (tissue, bool) {
 	big := p.trunk.psoas * (6 + 15*down)
 	ax := math.Abs(rx)
 	a, b := (ax-24*p.size-0.75*big-4*down)/big, (u+1-3*(1-down))/(big*1.05)
-	e := a*a + b*b + 0.15*p.noise.at(x*0.1, u*0.1, z*0.05)
+	e := a*a + b*b + 0.15*p.noise.smooth(x*0.1, u*0.1, z*0.05)
 	if e > 1 {
+		a, b := (ax-56-6*down)/22, (u-22-2*down)/9
+		if a*a+b*b < 1 && s > -175 && s < 5 {
+			return tMuscle, true // quadratus lumborum
+		}
+		if e < 1.22 || a*a+b*b < 1.25 {
+			return tPelvicFat, true
+		}
 		return 0, false
 	}
 	if e > 0.25 && p.noise.at(x*0.7, u*0.7, z*0.15) > 0.75-0.5*p.trunk.fatStreaks {
@@ -185,10 +205,10 @@ func (p *patient) ventral(sl *slice, x, y, z, s, u float64) tissue {
 			return tKidney
 		}
 	}
-	if u > -float64(sl.front)-1.6 && math.Abs(x) < float64(sl.halfW) {
+	if x < 12 && x > -12 && outlineOf(sl, 0, 0, u, x) < 1.2 {
 		return tLigament // anterior longitudinal ligament
 	}
-	wob := 9 * p.noise.at(x*0.05, z*0.06, 3)
+	wob := 9 * p.noise.smooth(x*0.05, z*0.06, 3)
 	if s > 0 {
 		return p.pelvic(x, y, z, u+wob)
 	}
@@ -240,10 +260,10 @@ func (p *patient) vesselAt(sl *slice, x, s, u float64) (tissue, bool) {
 // bowel is loops of wall around fluid, gas and paste, in mesenteric fat.
 func (p *patient) bowel(x, y, z float64) tissue {
 	k := 0.16 * p.trunk.bowelScale
-	f := p.noise.at(x*k, y*k, z*k)
+	f := p.noise.smooth(x*k, y*k, z*k)
 	switch {
 	case f > 0.2:
-		switch kind := p.noise.at(x*0.05+9, y*0.05, z*0.05); {
+		switch kind := p.noise.smooth(x*0.05+9, y*0.05, z*0.05); {
 		case kind > 0.3:
 			return tBowelGas
 		case kind > -0.05:
@@ -264,10 +284,10 @@ func (p *patient) pelvic(x, y, z, u float64) tissue {
 		return tPelvicFat
 	}
 	k := 0.13 * p.trunk.bowelScale
-	f := p.noise.at(x*k, y*k, z*k+5)
+	f := p.noise.smooth(x*k, y*k, z*k+5)
 	switch {
 	case f > 0.22:
-		return [2]tissue{tBowelGas, tBowelPaste}[b2i(p.noise.at(x*0.04, y*0.04, z*0.04) > 0.1)]
+		return [2]tissue{tBowelGas, tBowelPaste}[b2i(p.noise.smooth(x*0.04, y*0.04, z*0.04) > 0.1)]
 	case f > 0.1:
 		return tBowelWall
 	}
