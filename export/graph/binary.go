@@ -73,18 +73,23 @@ func GreaterMask(a, b *Value) *Value {
 	return apply1(o, broadcastOf("GreaterMask", a, b), a, b)
 }
 
-// pairwise applies f element by element. rule gives the gradients before they are
-// summed over the stretched axes; its first argument is the output.
+// pairwise applies f element by element. rule gives the gradients before they
+// are summed over the stretched axes; its first argument is the output.
 func pairwise(kind string, a, b *Value, f func(x, y float64) float64, rule func(y, dy *Value) (da, db *Value)) *Value {
 	shape := broadcastOf(kind, a, b)
-	a = unexpand(a, b, shape)
-	b = unexpand(b, a, shape)
-	o := binaryOp(kind, f)
-	o.grad = func(n *node, dy []*Value) []*Value {
-		da, db := rule(n.out[0], dy[0])
-		return []*Value{unbroadcast(da, n.in[0].shape), unbroadcast(db, n.in[1].shape)}
+	grad := func(y, dy *Value) []*Value {
+		da, db := rule(y, dy)
+		return []*Value{unbroadcast(da, a.shape), unbroadcast(db, b.shape)}
 	}
-	return apply1(o, shape, a, b)
+	smallA := unexpand(a, b, shape)
+	smallB := unexpand(b, smallA, shape)
+	o := binaryOp(kind, f)
+	y := apply1(o, shape, smallA, smallB)
+	if smallA == a && smallB == b {
+		o.grad = func(_ *node, dy []*Value) []*Value { return grad(y, dy[0]) }
+		return y
+	}
+	return withGradient(kind, y, []*Value{a, b}, func(dy *Value) []*Value { return grad(y, dy) })
 }
 
 func binaryOp(kind string, f func(x, y float64) float64) *op {

@@ -54,7 +54,7 @@ func encodeModel(g *Graph, outputs []Output, o EncodeOptions, replaced map[*Valu
 	if o.Opset < 17 || o.Opset > 20 {
 		return nil, fmt.Errorf("encode %s: opset %d is outside 17..20", g.Name, o.Opset)
 	}
-	e := &encoder{opset: o.Opset, names: map[*Value]string{}, taken: map[string]bool{}, initializers: map[string]string{}}
+	e := &encoder{opset: o.Opset, replaced: replaced, names: map[*Value]string{}, taken: map[string]bool{}, initializers: map[string]string{}}
 	err = Try(func() {
 		outs := e.outputs(g, outputs)
 		roots := make([]*Value, len(outs))
@@ -63,9 +63,9 @@ func encodeModel(g *Graph, outputs []Output, o EncodeOptions, replaced map[*Valu
 		}
 		live := reachable(roots, replaced)
 		e.consumed = consumed(live, roots, replaced)
-		e.leaves(g, live, o.Weights, replaced)
+		e.leaves(g, live, o.Weights)
 		for _, n := range live {
-			e.emit(n, replaced)
+			e.emit(n)
 		}
 		e.finish(outs)
 	})
@@ -164,6 +164,7 @@ func (e *encoder) used(v *Value) bool { return e.consumed[v] }
 // encoder writes one model.
 type encoder struct {
 	opset        int
+	replaced     map[*Value]*Value
 	names        map[*Value]string
 	taken        map[string]bool
 	initializers map[string]string // content -> name, to write each constant once
@@ -176,7 +177,7 @@ type encoder struct {
 }
 
 // leaves names inputs, parameters and states.
-func (e *encoder) leaves(g *Graph, live []*node, w Weights, replaced map[*Value]*Value) {
+func (e *encoder) leaves(g *Graph, live []*node, w Weights) {
 	for name := range g.names {
 		e.taken[name] = true
 	}
@@ -189,7 +190,7 @@ func (e *encoder) leaves(g *Graph, live []*node, w Weights, replaced map[*Value]
 			continue
 		}
 		v := n.out[0]
-		if _, ok := replaced[v]; ok {
+		if e.replaced[v] != nil {
 			continue
 		}
 		e.names[v] = n.label
@@ -206,15 +207,10 @@ func (e *encoder) leaves(g *Graph, live []*node, w Weights, replaced map[*Value]
 }
 
 // emit writes the ONNX nodes of one operator.
-func (e *encoder) emit(n *node, replaced map[*Value]*Value) {
+func (e *encoder) emit(n *node) {
 	switch n.op.kind {
 	case kindInput, kindParam, kindState:
 		return
-	}
-	for _, v := range n.in {
-		if r, ok := replaced[v]; ok {
-			e.names[v] = e.name(r)
-		}
 	}
 	if n.op.encode != nil {
 		n.op.encode(e, n)
@@ -266,6 +262,9 @@ func (e *encoder) reduce(kind string, n *node, axes []int) {
 
 // name is the ONNX name of a value that is already written.
 func (e *encoder) name(v *Value) string {
+	if r := e.replaced[v]; r != nil {
+		v = r
+	}
 	s, ok := e.names[v]
 	if !ok {
 		panic(fmt.Errorf("%v is used before it is made", v))

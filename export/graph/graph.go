@@ -40,10 +40,9 @@ func New(name string) *Graph {
 
 // Value is one tensor of a graph. It never changes.
 type Value struct {
-	node    *node
-	index   int // which output of the node
-	shape   []int
-	integer bool // int64 indices; never handed out
+	node  *node
+	index int // which output of the node
+	shape []int
 }
 
 // Shape is the value's size along each axis.
@@ -250,6 +249,14 @@ func withGradient(kind string, y *Value, wrt []*Value, rule func(dy *Value) []*V
 		return append([]*Value{nil}, rule(dy[0])...)
 	}
 	return apply1(aliasOp(kind, grad), y.shape, append([]*Value{y}, wrt...)...)
+}
+
+// made is the value that v is another name of: v itself unless v is an alias.
+func (v *Value) made() *Value {
+	for v.node.op.alias {
+		v = v.node.in[0]
+	}
+	return v
 }
 
 // aliasOp is an operator whose output is its first input under another name;

@@ -8,9 +8,22 @@ import (
 // Reshape gives the same numbers another shape; one size may be -1.
 func Reshape(a *Value, shape ...int) *Value {
 	shape = inferSize(a, shape)
-	for a.node.op.kind == "Reshape" {
-		a = a.node.in[0]
+	if slices.Equal(a.shape, shape) {
+		return a
 	}
+	base := a.made()
+	for base.node.op.kind == "Reshape" {
+		base = base.node.in[0].made()
+	}
+	if base == a {
+		return reshape(a, shape)
+	}
+	return withGradient("Reshape", reshape(base, shape), []*Value{a}, func(dy *Value) []*Value {
+		return []*Value{Reshape(dy, a.shape...)}
+	})
+}
+
+func reshape(a *Value, shape []int) *Value {
 	if slices.Equal(a.shape, shape) {
 		return a
 	}
@@ -18,9 +31,7 @@ func Reshape(a *Value, shape ...int) *Value {
 	o.encode = func(e *encoder, n *node) { e.withInts(n, shape) }
 	o.grad = func(_ *node, dy []*Value) []*Value { return []*Value{Reshape(dy[0], a.shape...)} }
 	o.eval = func(_ *node, in []array) []array { return []array{{shape: shape, data: in[0].data}} }
-	out := apply1(o, shape, a)
-	out.integer = a.integer
-	return out
+	return apply1(o, shape, a)
 }
 
 func inferSize(a *Value, shape []int) []int {
@@ -94,12 +105,21 @@ func Transpose(a *Value, perm ...int) *Value {
 		fail("Transpose", "wants each axis once", a.shape, perm)
 	}
 	perm = slices.Clone(perm)
-	if from, ok := a.node.op.perm(); ok { // two transposes make one
-		for i, p := range perm {
-			perm[i] = from[p]
-		}
-		a = a.node.in[0]
+	made := a.made()
+	from, ok := made.node.op.perm()
+	if !ok {
+		return transpose(a, perm)
 	}
+	both, inverse := make([]int, len(perm)), make([]int, len(perm)) // two transposes make one
+	for i, p := range perm {
+		both[i], inverse[p] = from[p], i
+	}
+	return withGradient("Transpose", transpose(made.node.in[0], both), []*Value{a}, func(dy *Value) []*Value {
+		return []*Value{Transpose(dy, inverse...)}
+	})
+}
+
+func transpose(a *Value, perm []int) *Value {
 	if slices.IsSorted(perm) {
 		return a
 	}
@@ -198,12 +218,10 @@ func Split(a *Value, ax int, sizes ...int) []*Value {
 		return []*Value{Concat(ax, parts...)}
 	}
 	o.eval = func(_ *node, in []array) []array {
-		outs, start := []array{}, 0
+		outs, begin := []array{}, make([]int, len(a.shape))
 		for i, s := range sizes {
-			begin := make([]int, len(a.shape))
-			begin[ax] = start
 			outs = append(outs, in[0].box(begin, shapes[i]))
-			start += s
+			begin[ax] += s
 		}
 		return outs
 	}

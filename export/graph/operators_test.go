@@ -301,3 +301,30 @@ func TestGradients_FlowThroughManyUses(t *testing.T) {
 		}
 	}
 }
+
+func TestGradients_ReachValuesInsideMergedLayouts(t *testing.T) {
+	g := New("merged")
+	x := g.Input("x", 2, 6)
+	reshaped := Reshape(x, 3, 4)
+	transposed := Transpose(Reshape(reshaped, 2, 3, 2), 2, 1, 0)
+	again := Transpose(transposed, 1, 0, 2)
+	stretched := Expand(Reshape(again, 3, 2, 2, 1), 3, 2, 2, 5)
+	y := Mul(stretched, Const(g, []int{3, 2, 2, 5}, random(3, 60, -1, 1)))
+	feed := map[string][]float32{"x": random(1, 12, -1, 1)}
+	loss := ReduceSum(Square(y), false)
+	wrt := []*Value{reshaped, transposed, again, stretched, x}
+	norms := make([]float64, len(wrt))
+	for i, d := range Eval(Grad(loss, wrt...), feed, nil) {
+		for _, v := range d {
+			norms[i] += float64(v) * float64(v)
+		}
+	}
+	for i := range 3 { // a permutation keeps the norm of the gradient
+		if math.Abs(norms[i]-norms[4]) > 1e-5*norms[4] || norms[4] == 0 {
+			t.Errorf("gradient %d has norm %v, that of x %v", i, norms[i], norms[4])
+		}
+	}
+	if norms[3] == 0 {
+		t.Error("no gradient reached the stretched value")
+	}
+}

@@ -18,9 +18,7 @@ func MaxPool(x *Value, kernel ...int) *Value {
 		return []*Value{scatter(dy[0], n.out[1], x.shape)}
 	}
 	o.eval = func(_ *node, in []array) []array { return evalMaxPool(in[0], shape, kernel) }
-	outs := x.node.graph.apply(o, []*Value{x}, shape, shape)
-	outs[1].integer = true
-	return outs[0]
+	return x.node.graph.apply(o, []*Value{x}, shape, shape)[0] // the other is the int64 index
 }
 
 // evalMaxPool gives the maxima and their flat positions in x.
@@ -54,6 +52,6 @@ func scatter(a, index *Value, shape []int) *Value {
 		}
 		return []array{out}
 	}
-	flat := apply1(o, []int{count}, zeros, Reshape(index, n), Reshape(a, n))
+	flat := apply1(o, []int{count}, zeros, reshape(index, []int{n}), Reshape(a, n))
 	return Reshape(flat, shape...)
 }

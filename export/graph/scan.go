@@ -1,6 +1,9 @@
 package graph
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // SelectiveScan is Mamba's recurrence (Gu and Dao 2023, eq. 2) along axis 1:
 //
@@ -53,7 +56,7 @@ func checkScan(u, delta, A, B, C, D *Value) {
 }
 
 func same(v *Value, shape ...int) bool {
-	return fmt.Sprint(v.shape) == fmt.Sprint(shape)
+	return slices.Equal(v.shape, shape)
 }
 
 // scanForward is one step: the state h (S,E,N) in and out, then y (E,N) and the
@@ -170,7 +173,7 @@ func (s *scanOp) encodeBody(outer *encoder, n *node, outs []*Value) message {
 		e.inputs = append(e.inputs, valueInfo(e.names[v], v.shape))
 	}
 	for _, inner := range live {
-		e.emit(inner, nil)
+		e.emit(inner)
 	}
 	results := make([]Output, len(outs))
 	for i, v := range outs {
