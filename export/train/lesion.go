@@ -1,0 +1,149 @@
+package train
+
+import (
+	"context"
+	"math"
+
+	"columna/export/graph"
+	"columna/export/loss"
+	"columna/export/nets"
+	"columna/internal/ort"
+	"columna/models"
+	"columna/spine"
+)
+
+// LesionSample is one lesion's three regions of interest with its class.
+type LesionSample struct {
+	Seq     [3][]float32 // T1, T2, fat-suppressed T2; normalised
+	Present [3]float32
+	Tabular [8]float32
+	Class   spine.LesionClass
+}
+
+// LesionTask teaches DeSamba's metastasis head.
+type LesionTask struct {
+	net         nets.Net
+	d, h, w     int
+	batch       int
+	train, held []LesionSample
+	byClass     [spine.LesionClassCount][]int
+	seed        uint64
+	about       string
+}
+
+// Net is the network being taught.
+func (t *LesionTask) Net() nets.Net { return t.net }
+
+// Loss is DeSamba's: cross entropy plus the two reconstruction terms.
+func (t *LesionTask) Loss(g *graph.Graph) *graph.Value {
+	out := t.net.Forward(g, inputs(g, t.net, t.batch))
+	target := g.Input("target", t.batch, spine.LesionClassCount)
+	return loss.DeSamba(out, "metastasis", target, loss.ClassOptions{Smoothing: 0.05})
+}
+
+// Batch draws the classes in turn. Regions are mirrored, rotated, scaled and
+// recoloured; a sequence is left out now and then.
+func (t *LesionTask) Batch(step int) map[string]ort.Tensor {
+	n := t.d * t.h * t.w
+	seq := [3][]float32{make([]float32, t.batch*n), make([]float32, t.batch*n), make([]float32, t.batch*n)}
+	present, tab := make([]float32, t.batch*3), make([]float32, t.batch*8)
+	target := make([]float32, t.batch*spine.LesionClassCount)
+	for b := range t.batch {
+		r := source(t.seed, step, b)
+		class := (step*t.batch + b) % spine.LesionClassCount
+		s := t.train[t.byClass[class][r.IntN(len(t.byClass[class]))]]
+		a := randomWarp(r, 15, 0.12, 2.5)
+		a.mirror, a.dk = r.IntN(2) == 0, r.IntN(3)-1
+		leave := r.IntN(12) // 0, 1, 2 leave that sequence out
+		for q := range 3 {
+			if s.Present[q] == 0 || q == leave {
+				continue
+			}
+			st := a.apply(stack{t.d, t.h, t.w, s.Seq[q]})
+			intensity(r, st, 0.25)
+			copy(seq[q][b*n:], st.Data)
+			present[b*3+q] = 1
+		}
+		copy(tab[b*8:], s.Tabular[:])
+		target[b*spine.LesionClassCount+class] = 1
+	}
+	in := t.tensors(seq, present, tab, t.batch)
+	in["target"] = ort.Tensor{Shape: []int{t.batch, spine.LesionClassCount}, Data: target}
+	return in
+}
+
+func (t *LesionTask) tensors(seq [3][]float32, present, tab []float32, batch int) map[string]ort.Tensor {
+	in := map[string]ort.Tensor{
+		"present": {Shape: []int{batch, 3}, Data: present},
+		"tabular": {Shape: []int{batch, 8}, Data: tab},
+	}
+	for q, name := range []string{"t1", "t2", "t2fs"} {
+		in[name] = ort.Tensor{Shape: []int{batch, 1, t.d, t.h, t.w}, Data: seq[q]}
+	}
+	return in
+}
+
+// Validate classifies the held-out lesions. Score is the mean recall of the
+// classes plus a tenth of top-3.
+func (t *LesionTask) Validate(ctx context.Context, w graph.Weights) (Validation, error) {
+	s, err := session(t.net, w)
+	if err != nil {
+		return Validation{}, err
+	}
+	defer s.Close()
+	var hit, all [spine.LesionClassCount]float64
+	top3 := 0.0
+	for _, c := range t.held {
+		in := t.tensors(c.Seq, append([]float32(nil), c.Present[:]...), append([]float32(nil), c.Tabular[:]...), 1)
+		out, err := s.Run(ctx, in)
+		if err != nil {
+			return Validation{}, err
+		}
+		rank := rankOf(out["metastasis"].Data, int(c.Class))
+		all[c.Class]++
+		if rank == 0 {
+			hit[c.Class]++
+		}
+		if rank < 3 {
+			top3++
+		}
+	}
+	return lesionFigures(hit, all, top3), nil
+}
+
+// rankOf counts the classes more probable than class.
+func rankOf(logits []float32, class int) int {
+	n := 0
+	for i, v := range logits {
+		if i != class && v >= logits[class] {
+			n++
+		}
+	}
+	return n
+}
+
+func lesionFigures(hit, all [spine.LesionClassCount]float64, top3 float64) Validation {
+	v := Validation{Figures: map[string]float64{}}
+	right, n := 0.0, 0.0
+	for c := range hit {
+		recall := hit[c] / math.Max(all[c], 1)
+		v.Figures["phantom_recall_"+spine.LesionClass(c).String()] = recall
+		v.Score += recall / spine.LesionClassCount
+		right, n = right+hit[c], n+all[c]
+	}
+	v.Figures["phantom_top1"] = right / math.Max(n, 1)
+	v.Figures["phantom_top3"] = top3 / math.Max(n, 1)
+	v.Score += 0.1 * v.Figures["phantom_top3"]
+	return v
+}
+
+// Card says what DeSamba knows.
+func (t *LesionTask) Card(spec *models.Spec) {
+	spec.SizeVox = [3]int{t.w, t.h, t.d}
+	for c := range spine.LesionClassCount {
+		spec.Labels = append(spec.Labels, spine.LesionClass(c).String())
+	}
+	spec.TrainedOn = t.about
+	spec.Limits = "Synthetic phantoms only: unvalidated on patients. The spondylitis head is untrained. Not a medical device."
+	spec.Licence = "Apache-2.0"
+}

@@ -1,0 +1,60 @@
+package train
+
+import (
+	"columna/inference"
+	"columna/phantom"
+	"columna/spine"
+	"columna/volume"
+)
+
+// phantomSegments makes one sagittal study on the network grid; a third of them
+// have random contrast, so that shape is learned and not a scanner.
+func phantomSegments(seed uint64, size [3]int, spacingMM [3]float64) []Segment {
+	o := phantom.DefaultOptions()
+	o.RandomContrast = 0.35
+	slab := phantom.GenerateSagittal(seed, o, size, spacingMM)
+	return []Segment{{T1: normalised(slab.T1), T2: normalised(slab.T2), Labels: slab.Truth.Data}}
+}
+
+func normalised(v *volume.Volume) []uint8 {
+	inference.Normalise(v)
+	return quantise(v.Data)
+}
+
+// stenosisSamples reads the 25 crops of one phantom, found through its mask by
+// the same code that serves readers.
+func stenosisSamples(seed uint64, size int) ([]StenosisSample, error) {
+	o := phantom.DefaultOptions()
+	o.NoLesions = true
+	c := phantom.Generate(seed, o)
+	anatomy := inference.NewAnatomy(c.Truth)
+	var out []StenosisSample
+	for _, g := range c.Grades {
+		crop, reason := anatomy.Crop(&c.Study, g.Condition, g.Level, size)
+		if reason != "" || g.Grade < spine.NormalMild {
+			continue
+		}
+		for i := range crop.Pixels {
+			crop.Pixels[i] /= cropUnit
+		}
+		out = append(out, StenosisSample{Pixels: quantise(crop.Pixels), Condition: g.Condition, Grade: g.Grade})
+	}
+	return out, nil
+}
+
+// lesionSamples reads every metastasis of one phantom.
+func lesionSamples(seed uint64) ([]LesionSample, error) {
+	c := phantom.Generate(seed, phantom.Options{WithSTIR: true, Pathology: 0.3, AlwaysLesion: true})
+	var out []LesionSample
+	for _, l := range c.Lesions {
+		if l.Spondylitis {
+			continue
+		}
+		roi, err := inference.LesionROI(&c.Study, l.Box, l.Level, len(c.Lesions))
+		if err != nil {
+			continue // the box of a lesion at the edge of the images
+		}
+		out = append(out, LesionSample{Seq: roi.Images, Present: roi.Present, Tabular: roi.Tabular, Class: l.Class})
+	}
+	return out, nil
+}

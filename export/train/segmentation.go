@@ -1,0 +1,461 @@
+package train
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"columna/export/graph"
+	"columna/export/loss"
+	"columna/export/nets"
+	"columna/internal/ort"
+	"columna/models"
+	"columna/spine"
+)
+
+// Semantic channels of GF-SSNet, in the order of its "semantic" output.
+const (
+	semBackground = iota
+	semBody
+	semDisc
+	semCanal
+	semSacrum
+	semPosterior
+	semCount
+)
+
+// nodeCount is the number of nodes of GF-SSNet's anatomical graph.
+const nodeCount = 15
+
+// semanticOf and nodeOf map a structure label to its channel.
+func semanticOf(s spine.Structure) int {
+	switch {
+	case s == spine.S1:
+		return semSacrum
+	case s.IsVertebra():
+		return semBody
+	case s.IsDisc():
+		return semDisc
+	case s == spine.Canal:
+		return semCanal
+	case s == spine.Posterior:
+		return semPosterior
+	}
+	return semBackground
+}
+
+func nodeOf(s spine.Structure) int {
+	switch {
+	case s <= spine.S1:
+		return int(s)
+	case s == spine.T12:
+		return 12
+	case s == spine.DiscT12L1:
+		return 13
+	case s == spine.VertebraAbove || s == spine.DiscAbove:
+		return 14
+	}
+	return 0
+}
+
+// Segment is one sagittal study on the network grid. Grey values are quantised:
+// zero is outside the field of view, q is (q-128)/24 in normalised units.
+type Segment struct {
+	T1, T2   []uint8 // nil where the sequence does not exist
+	Labels   []uint8 // spine.Structure values
+	NoSacrum bool    // the sacrum was not labelled: it may be called background
+	NoLevels bool    // instances were not labelled
+}
+
+const quantStep = 24
+
+func quantise(data []float32) []uint8 {
+	out := make([]uint8, len(data))
+	for i, v := range data {
+		if v != 0 {
+			out[i] = uint8(math.Min(math.Max(float64(v)*quantStep+128, 1), 255))
+		}
+	}
+	return out
+}
+
+func dequantise(q []uint8, d, h, w int) stack {
+	s := newStack(d, h, w)
+	for i, v := range q {
+		if v != 0 {
+			s.Data[i] = (float32(v) - 128) / quantStep
+			if v == 128 {
+				s.Data[i] = 1e-3 // zero is kept for outside
+			}
+		}
+	}
+	return s
+}
+
+// SegmentationTask teaches GF-SSNet on crops of the network grid: the same
+// weights serve any size, and a crop around the spine costs a third of a step.
+type SegmentationTask struct {
+	net, small  nets.Net // for the whole grid, for a crop
+	d, h, w     int      // of the grid
+	cd, ch, cw  int      // of a crop
+	train, held []Segment
+	real        []Segment // drawn one step in RealEvery
+	realHeld    []Segment
+	seed        uint64
+	spacing     [3]float64
+	about       string
+}
+
+// RealEvery is how often a step takes a real study instead of a phantom.
+const RealEvery = 4
+
+// Net is the network being taught.
+func (t *SegmentationTask) Net() nets.Net { return t.net }
+
+// Batch is one augmented study.
+func (t *SegmentationTask) Batch(step int) map[string]ort.Tensor {
+	r := source(t.seed, step, 0)
+	set := t.train
+	if len(t.real) > 0 && (step%RealEvery == 0 || len(t.train) == 0) {
+		set = t.real
+	}
+	s := set[r.IntN(len(set))]
+	a := randomWarp(r, 12, 0.15, 12)
+	a.dk, a.mirror = r.IntN(5)-2, r.IntN(2) == 0
+	keep := t.window(r)
+	labels := a.labels(s.Labels, t.d, t.h, t.w)
+	clear_(labels, keep)
+	t1, t2, present := t.sequences(r, s, a, keep)
+	at := t.corner(r, labels)
+	in := t.targets(cropOf(t, at, labels), s)
+	t1, t2 = cropOf(t, at, t1), cropOf(t, at, t2)
+	shape := []int{1, 1, t.cd, t.ch, t.cw}
+	in["t1"], in["t2"] = ort.Tensor{Shape: shape, Data: t1}, ort.Tensor{Shape: shape, Data: t2}
+	in["present"] = ort.Tensor{Shape: []int{1, 2}, Data: present}
+	return in
+}
+
+// corner places a crop (slice, row, column) near the spine.
+func (t *SegmentationTask) corner(r *rand.Rand, labels []uint8) [3]int {
+	var sum, n [2]int // of columns and slices
+	for i, l := range labels {
+		if c := semanticOf(spine.Structure(l)); c == semBody || c == semDisc {
+			sum[0], sum[1] = sum[0]+i%t.w, sum[1]+i/(t.w*t.h)
+			n[0]++
+		}
+	}
+	x, k := t.w/2, t.d/2
+	if n[0] > 0 {
+		x, k = sum[0]/n[0], sum[1]/n[0]
+	}
+	place := func(middle, jitter, size, whole int) int {
+		return min(max(middle-size/2+r.IntN(2*jitter+1)-jitter, 0), whole-size)
+	}
+	return [3]int{place(k, 4, t.cd, t.d), place(t.h/2, t.h, t.ch, t.h), place(x, 16, t.cw, t.w)}
+}
+
+// cropOf cuts the crop at a corner out of a whole-grid array.
+func cropOf[T any](t *SegmentationTask, at [3]int, whole []T) []T {
+	if t.cd == t.d && t.ch == t.h && t.cw == t.w {
+		return whole
+	}
+	out := make([]T, 0, t.cd*t.ch*t.cw)
+	for k := range t.cd {
+		for y := range t.ch {
+			from := ((k+at[0])*t.h+y+at[1])*t.w + at[2]
+			out = append(out, whole[from:from+t.cw]...)
+		}
+	}
+	return out
+}
+
+// window cuts the field of view as scanners do: a slab of few slices, or a
+// shorter extent from head to foot. It says which voxels stay.
+func (t *SegmentationTask) window(r *rand.Rand) func(n int) bool {
+	k0, k1, y0, y1 := 0, t.d, 0, t.h
+	if r.Float64() < 0.3 {
+		n := 3 + r.IntN(t.d/2)
+		k0 = max(0, t.d/2-n/2+r.IntN(5)-2)
+		k1 = min(t.d, k0+n)
+	}
+	if r.Float64() < 0.25 {
+		y0, y1 = r.IntN(t.h/5), t.h-r.IntN(t.h/5)
+	}
+	return func(n int) bool {
+		k, y := n/(t.h*t.w), n/t.w%t.h
+		return k >= k0 && k < k1 && y >= y0 && y < y1
+	}
+}
+
+func clear_[T uint8 | float32](data []T, keep func(int) bool) {
+	for n := range data {
+		if !keep(n) {
+			data[n] = 0
+		}
+	}
+}
+
+// sequences warps and recolours both sequences; sometimes one is left out, so
+// that the network learns to do with the other.
+func (t *SegmentationTask) sequences(r *rand.Rand, s Segment, a warp, keep func(int) bool) (t1, t2, present []float32) {
+	have := [2]bool{s.T1 != nil, s.T2 != nil}
+	if have[0] && have[1] {
+		switch p := r.Float64(); {
+		case p < 0.25:
+			have[0] = false
+		case p < 0.4:
+			have[1] = false
+		}
+	}
+	present = make([]float32, 2)
+	out := [2][]float32{}
+	for n, q := range [2][]uint8{s.T1, s.T2} {
+		out[n] = make([]float32, t.d*t.h*t.w)
+		if have[n] {
+			st := a.apply(dequantise(q, t.d, t.h, t.w))
+			intensity(r, st, 1)
+			clear_(st.Data, keep)
+			out[n], present[n] = st.Data, 1
+		}
+	}
+	return out[0], out[1], present
+}
+
+// targets are the one-hot labels, the levels at half the in-plane resolution, and
+// where each is known.
+func (t *SegmentationTask) targets(labels []uint8, s Segment) map[string]ort.Tensor {
+	n := t.cd * t.ch * t.cw
+	sem := make([]float32, semCount*n)
+	for i, l := range labels {
+		sem[semanticOf(spine.Structure(l))*n+i] = 1
+	}
+	node, mask := t.levels(labels, s)
+	sacrum := float32(0)
+	if s.NoSacrum {
+		sacrum = 1
+	}
+	return map[string]ort.Tensor{
+		"target_semantic": {Shape: []int{1, semCount, t.cd, t.ch, t.cw}, Data: sem},
+		"target_level":    {Shape: []int{1, nodeCount, t.cd, t.ch / 2, t.cw / 2}, Data: node},
+		"level_mask":      {Shape: []int{1, 1, t.cd, t.ch / 2, t.cw / 2}, Data: mask},
+		"no_sacrum":       {Shape: []int{1}, Data: []float32{sacrum}},
+	}
+}
+
+// levels are the shares of the graph's nodes in each cell of 2x2 pixels. Where
+// the sacrum was not labelled, background says nothing.
+func (t *SegmentationTask) levels(labels []uint8, s Segment) (node, mask []float32) {
+	h, w := t.ch/2, t.cw/2
+	n := t.cd * h * w
+	node, mask = make([]float32, nodeCount*n), make([]float32, n)
+	for i, l := range labels {
+		x, y, k := i%t.cw, i/t.cw%t.ch, i/(t.cw*t.ch)
+		cell := (k*h+y/2)*w + x/2
+		node[nodeOf(spine.Structure(l))*n+cell] += 0.25
+		if !s.NoLevels && (l != 0 || !s.NoSacrum) {
+			mask[cell] = 1
+		}
+	}
+	return node, mask
+}
+
+// Loss is HFD-Tversky plus cross entropy of the classes, deep supervision at
+// every decoder stage, and cross entropy of the levels.
+func (t *SegmentationTask) Loss(g *graph.Graph) *graph.Value {
+	out := t.small.Forward(g, inputs(g, t.small, 1))
+	truth := g.Input("target_semantic", 1, semCount, t.cd, t.ch, t.cw)
+	level := g.Input("target_level", 1, nodeCount, t.cd, t.ch/2, t.cw/2)
+	mask := g.Input("level_mask", 1, 1, t.cd, t.ch/2, t.cw/2)
+	noSacrum := g.Input("no_sacrum", 1)
+	main := t.classLoss(out["semantic"], truth, noSacrum, true)
+	var aux []*graph.Value
+	for _, name := range []string{"_aux1", "_aux2", "_aux3"} {
+		if logits := out[name]; logits != nil {
+			aux = append(aux, t.classLoss(logits, loss.Shrink(truth, logits), noSacrum, false))
+		}
+	}
+	total := loss.DeepSupervision(main, aux, loss.DeepSupervisionWeight(0))
+	named := loss.CrossEntropy(out["_level_aux1"], level, levelWeights(), mask)
+	if coarse := out["_level_aux4"]; coarse != nil {
+		shrunk := loss.CrossEntropy(coarse, loss.Shrink(level, coarse), levelWeights(), loss.Shrink(mask, coarse))
+		named = graph.Add(named, graph.MulScalar(shrunk, 0.5))
+	}
+	return graph.Add(total, graph.MulScalar(named, 0.5))
+}
+
+// levelWeights make the background, nine tenths of all voxels, count for less.
+func levelWeights() []float64 {
+	w := make([]float64, nodeCount)
+	for i := range w {
+		w[i] = 1
+	}
+	w[0] = 0.1
+	return w
+}
+
+// classLoss compares the classes; where the sacrum was not labelled, calling a
+// voxel sacrum counts as calling it background.
+func (t *SegmentationTask) classLoss(logits, truth, noSacrum *graph.Value, full bool) *graph.Value {
+	p := slices.Clone(graph.Split(graph.Softmax(logits, 1), 1, 1, 1, 1, 1, 1, 1))
+	moved := graph.Mul(p[semSacrum], noSacrum)
+	p[semBackground] = graph.Add(p[semBackground], moved)
+	p[semSacrum] = graph.Sub(p[semSacrum], moved)
+	probs := graph.Concat(1, p...)
+	entropy := crossEntropyOf(probs, truth)
+	if full {
+		return graph.Add(loss.HFDTversky(probs, truth, loss.PaperHFD(semCount)), graph.MulScalar(entropy, 0.5))
+	}
+	return graph.Add(loss.Dice(probs, truth, nil), graph.MulScalar(entropy, 0.5))
+}
+
+// crossEntropyOf is the mean over the voxels of -log of the true class's
+// probability, bounded at 1e-5.
+func crossEntropyOf(probs, truth *graph.Value) *graph.Value {
+	logs := graph.Log(graph.AddScalar(probs, 1e-5))
+	return graph.MulScalar(graph.ReduceMean(graph.Mul(truth, logs), false), -semCount)
+}
+
+// Card says what GF-SSNet knows.
+func (t *SegmentationTask) Card(spec *models.Spec) {
+	spec.SizeVox, spec.SpacingMM = [3]int{t.w, t.h, t.d}, t.spacing
+	spec.Labels = []string{"background", "vertebral body", "disc", "canal", "sacrum", "posterior elements"}
+	spec.TrainedOn = t.about
+	spec.Limits = "Phantoms, and SPIDER slabs of one scanner around the midline: lateral slices, other scanners, T1 and STIR " +
+		"of patients and the sacrum are known from phantoms only. Not a medical device."
+	spec.Licence = "Apache-2.0"
+	if len(t.real) > 0 {
+		spec.Attribution = "SPIDER: J. W. van der Graaf et al., Scientific Data 11, 264 (2024), CC BY 4.0; downsampled, labels remapped."
+	}
+}
+
+// Validate measures Dice per class on the network grid, on held-out phantoms and
+// held-out real studies. Score is the mean over body, disc and canal of both.
+func (t *SegmentationTask) Validate(ctx context.Context, w graph.Weights) (Validation, error) {
+	onnx, err := nets.Inference(t.net, w, nil)
+	if err != nil {
+		return Validation{}, err
+	}
+	s, err := ort.NewSession(onnx, ort.Options{})
+	if err != nil {
+		return Validation{}, err
+	}
+	defer s.Close()
+	v := Validation{Figures: map[string]float64{}}
+	sets, n := map[string][]Segment{"phantom": t.held, "spider": t.realHeld}, 0.0
+	for name, set := range sets {
+		if len(set) == 0 {
+			continue
+		}
+		mean, err := t.measure(ctx, s, set, name, v.Figures)
+		if err != nil {
+			return v, err
+		}
+		v.Score += mean
+		n++
+	}
+	v.Score /= n
+	return v, nil
+}
+
+// measure adds the mean Dice of each class over a set to figures.
+func (t *SegmentationTask) measure(ctx context.Context, s *ort.Session, set []Segment, name string, figures map[string]float64) (float64, error) {
+	sum, count := [semCount]float64{}, [semCount]float64{}
+	right, voxels := 0.0, 0.0
+	for _, c := range set {
+		out, err := s.Run(ctx, t.feed(c))
+		if err != nil {
+			return 0, err
+		}
+		sem, node := argmax(out["semantic"].Data, semCount), argmax(out["level"].Data, nodeCount)
+		for class := semBody; class < semCount; class++ {
+			if d := diceOf(c.Labels, sem, class); !math.IsNaN(d) {
+				sum[class] += d
+				count[class]++
+			}
+		}
+		r, n := levelHits(c, sem, node)
+		right, voxels = right+r, voxels+n
+	}
+	names := [semCount]string{"", "body", "disc", "canal", "sacrum", "posterior"}
+	for class := semBody; class < semCount; class++ {
+		if count[class] > 0 {
+			figures[name+"_dice_"+names[class]] = sum[class] / count[class]
+		}
+	}
+	if voxels > 0 {
+		figures[name+"_level_accuracy"] = right / voxels
+	}
+	return (figures[name+"_dice_body"] + figures[name+"_dice_disc"] + figures[name+"_dice_canal"]) / 3, nil
+}
+
+// feed is the network's input for a study as it is, without augmentation.
+func (t *SegmentationTask) feed(c Segment) map[string]ort.Tensor {
+	shape := []int{1, 1, t.d, t.h, t.w}
+	in := map[string]ort.Tensor{}
+	present := make([]float32, 2)
+	for n, q := range [2][]uint8{c.T1, c.T2} {
+		data := make([]float32, t.d*t.h*t.w)
+		if q != nil {
+			data, present[n] = dequantise(q, t.d, t.h, t.w).Data, 1
+		}
+		in[[2]string{"t1", "t2"}[n]] = ort.Tensor{Shape: shape, Data: data}
+	}
+	in["present"] = ort.Tensor{Shape: []int{1, 2}, Data: present}
+	return in
+}
+
+// argmax picks the largest of the channels at each voxel.
+func argmax(logits []float32, channels int) []uint8 {
+	n := len(logits) / channels
+	out := make([]uint8, n)
+	best := append([]float32(nil), logits[:n]...)
+	for c := 1; c < channels; c++ {
+		for i, v := range logits[c*n:][:n] {
+			if v > best[i] {
+				best[i], out[i] = v, uint8(c)
+			}
+		}
+	}
+	return out
+}
+
+// diceOf compares one class; NaN where the truth has none of it.
+func diceOf(labels, sem []uint8, class int) float64 {
+	both, ref, pred := 0, 0, 0
+	for i, l := range labels {
+		a, b := semanticOf(spine.Structure(l)) == class, int(sem[i]) == class
+		if a {
+			ref++
+		}
+		if b {
+			pred++
+		}
+		if a && b {
+			both++
+		}
+	}
+	if ref == 0 {
+		return math.NaN()
+	}
+	return 2 * float64(both) / float64(ref+pred)
+}
+
+// levelHits counts, over the bodies and discs that were found, the voxels whose
+// level is right.
+func levelHits(c Segment, sem, node []uint8) (right, voxels float64) {
+	if c.NoLevels {
+		return 0, 0
+	}
+	for i, l := range c.Labels {
+		class := semanticOf(spine.Structure(l))
+		if int(sem[i]) != class || class != semBody && class != semDisc {
+			continue
+		}
+		voxels++
+		if int(node[i]) == nodeOf(spine.Structure(l)) {
+			right++
+		}
+	}
+	return right, voxels
+}

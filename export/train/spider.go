@@ -1,0 +1,44 @@
+package train
+
+import (
+	"columna/export/dataset"
+	"columna/inference"
+	"columna/volume"
+)
+
+// spiderSegment brings one SPIDER study to the network grid. The sacrum of
+// SPIDER is not labelled, so the network may call it background.
+func spiderSegment(c dataset.SPIDERCase, size [3]int, spacing [3]float64) Segment {
+	grid := inference.CanonicalGrid(c.Image.Grid, size, spacing)
+	v := c.Image.Resample(grid)
+	inference.Normalise(v)
+	return Segment{T2: quantise(v.Data), Labels: majority(c.Labels, grid).Data, NoSacrum: true}
+}
+
+// majority brings a label map to a coarser grid: each voxel takes the most
+// frequent label of five samples along the slice direction.
+func majority(m *volume.LabelMap, grid volume.Grid) *volume.LabelMap {
+	const n = 5
+	var parts [n]*volume.LabelMap
+	for s := range n {
+		shifted := grid
+		step := grid.Affine.Column(2).Scale((float64(s)+0.5)/n - 0.5)
+		for row := range 3 {
+			shifted.Affine[row][3] += step[row]
+		}
+		parts[s] = m.Resample(shifted)
+	}
+	out := volume.NewLabelMap(grid)
+	for i := range out.Data {
+		var votes [256]uint8
+		best := parts[0].Data[i]
+		for s := range n {
+			l := parts[s].Data[i]
+			if votes[l]++; votes[l] > votes[best] {
+				best = l
+			}
+		}
+		out.Data[i] = best
+	}
+	return out
+}

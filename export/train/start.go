@@ -1,0 +1,195 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"columna/export/dataset"
+	"columna/export/nets"
+)
+
+// Options choose a training run as the command line does.
+type Options struct {
+	Net, Preset string
+	Dir         string        // run folder
+	SPIDER      string        // folder of SPIDER studies, "" for phantoms only
+	Samples     int           // phantoms to make, 0 = the network's default
+	Steps       int           // 0 = the network's default
+	Limit       time.Duration // wall clock, 0 = none
+	Threads     int
+	Seed        uint64
+	Whole       bool // GF-SSNet: train on the whole grid, not on crops
+	Log         io.Writer
+}
+
+// recipe is what a network is taught with when nothing else is asked for.
+type recipe struct {
+	samples, held, steps, epoch int
+	rate                        float64
+	task                        func(ctx context.Context, o Options, r recipe) (Task, error)
+}
+
+func recipes() map[string]recipe {
+	return map[string]recipe{
+		"gfssnet":     {samples: 240, held: 8, steps: 4000, epoch: 100, rate: 2e-3, task: newSegmentation},
+		"stenosisnet": {samples: 200, held: 30, steps: 3000, epoch: 150, rate: 1e-3, task: newStenosis},
+		"desamba":     {samples: 300, held: 60, steps: 1600, epoch: 100, rate: 1e-3, task: newLesion},
+	}
+}
+
+// heldSeeds is where the seeds of held-out phantoms begin; training seeds begin
+// at 1 and never come near, and neither overlaps the seeds a user would type.
+const (
+	trainSeeds = 1 << 32
+	heldSeeds  = 1 << 33
+)
+
+// Start makes or reads the data, then trains. It resumes a run in o.Dir.
+func Start(ctx context.Context, o Options) error {
+	r, ok := recipes()[o.Net]
+	if !ok {
+		return fmt.Errorf("%q has no training recipe; choose gfssnet, desamba or stenosisnet", o.Net)
+	}
+	if o.Samples > 0 {
+		r.samples = o.Samples
+	}
+	if o.Steps > 0 {
+		r.steps = o.Steps
+	}
+	task, err := r.task(ctx, o, r)
+	if err != nil {
+		return err
+	}
+	return Run(ctx, task, Config{Dir: o.Dir, Steps: r.steps, EpochLen: r.epoch, LR: r.rate, Warmup: min(100, r.steps/10),
+		ClipNorm: 1, Seed: o.Seed, Threads: o.Threads, Limit: o.Limit, Log: o.Log})
+}
+
+// cache names the file of a sample set, by everything that decides its content.
+func (o Options) cache(kind string, first uint64, count int) string {
+	return filepath.Join(o.Dir, fmt.Sprintf("%s-%x-%d.samples", kind, first, count))
+}
+
+func newNet(o Options, want string) (nets.Net, error) {
+	preset := o.Preset
+	if preset == "" {
+		preset = "compact"
+	}
+	n, err := nets.New(want, preset)
+	if err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+func newStenosis(ctx context.Context, o Options, r recipe) (Task, error) {
+	net, err := newNet(o, "stenosisnet")
+	if err != nil {
+		return nil, err
+	}
+	t := &StenosisTask{net: net, size: net.Inputs()[0].Shape[2], batch: 16, seed: o.Seed}
+	make_ := func(seed uint64) ([]StenosisSample, error) {
+		return stenosisSamples(seed, t.size)
+	}
+	if t.train, t.held, err = twoPools(ctx, o, r, "stenosis", make_); err != nil {
+		return nil, err
+	}
+	for i, s := range t.train {
+		t.byGrade[s.Grade] = append(t.byGrade[s.Grade], i)
+	}
+	t.about = fmt.Sprintf("%d crops of %d synthetic phantom studies.", len(t.train), r.samples)
+	return t, nil
+}
+
+func newLesion(ctx context.Context, o Options, r recipe) (Task, error) {
+	net, err := newNet(o, "desamba")
+	if err != nil {
+		return nil, err
+	}
+	s := net.Inputs()[0].Shape
+	t := &LesionTask{net: net, d: s[2], h: s[3], w: s[4], batch: 6, seed: o.Seed}
+	if t.train, t.held, err = twoPools(ctx, o, r, "lesion", lesionSamples); err != nil {
+		return nil, err
+	}
+	for i, s := range t.train {
+		t.byClass[s.Class] = append(t.byClass[s.Class], i)
+	}
+	t.about = fmt.Sprintf("%d lesions of %d synthetic phantom studies.", len(t.train), r.samples)
+	return t, nil
+}
+
+// twoPools makes the training samples and the held-out ones.
+func twoPools[T any](ctx context.Context, o Options, r recipe, kind string, make_ func(uint64) ([]T, error)) (train, held []T, err error) {
+	p, err := fillPool(ctx, o.cache(kind, trainSeeds, r.samples), trainSeeds, r.samples, make_)
+	if err != nil {
+		return nil, nil, err
+	}
+	q, err := fillPool(ctx, o.cache(kind, heldSeeds, r.held), heldSeeds, r.held, make_)
+	if err != nil {
+		return nil, nil, err
+	}
+	return p.samples, q.samples, nil
+}
+
+// gridMM is the voxel size of GF-SSNet's compact grid along i, j, k.
+func gridMM() [3]float64 { return [3]float64{1.5, 1.5, 4} }
+
+func newSegmentation(ctx context.Context, o Options, r recipe) (Task, error) {
+	net, err := newNet(o, "gfssnet")
+	if err != nil {
+		return nil, err
+	}
+	s := net.Inputs()[0].Shape
+	t := &SegmentationTask{net: net, d: s[2], h: s[3], w: s[4], seed: o.Seed, spacing: gridMM()}
+	if t.small, err = t.cropNet(o); err != nil {
+		return nil, err
+	}
+	size := [3]int{t.w, t.h, t.d}
+	make_ := func(seed uint64) ([]Segment, error) { return phantomSegments(seed, size, t.spacing), nil }
+	if t.train, t.held, err = twoPools(ctx, o, r, "segment", make_); err != nil {
+		return nil, err
+	}
+	t.about = fmt.Sprintf("%d synthetic phantom studies", r.samples)
+	if o.SPIDER != "" {
+		if err := t.addSPIDER(o.SPIDER, size); err != nil {
+			return nil, err
+		}
+		t.about += fmt.Sprintf(" and %d patients of SPIDER (%d more held out)", len(t.real), len(t.realHeld))
+	}
+	t.about += "."
+	return t, nil
+}
+
+// addSPIDER reads the real studies and keeps the frozen split.
+func (t *SegmentationTask) addSPIDER(dir string, size [3]int) error {
+	cases, err := dataset.SPIDER(dir)
+	if err != nil {
+		return err
+	}
+	for _, c := range cases {
+		s := spiderSegment(c, size, t.spacing)
+		if dataset.HeldOut(c.ID) {
+			t.realHeld = append(t.realHeld, s)
+		} else {
+			t.real = append(t.real, s)
+		}
+	}
+	return nil
+}
+
+// cropNet is the network for crops of half the slices and three quarters of the
+// columns, or for the whole grid if the run asks for that.
+func (t *SegmentationTask) cropNet(o Options) (nets.Net, error) {
+	cfg, err := nets.GFSSNetPreset(t.net.Preset())
+	if err != nil {
+		return nil, err
+	}
+	if !o.Whole {
+		cfg.Whole = cfg.Size
+		cfg.Size = [3]int{t.d / 2, t.h, t.w * 3 / 4}
+	}
+	t.cd, t.ch, t.cw = cfg.Size[0], cfg.Size[1], cfg.Size[2]
+	return nets.NewGFSSNet(cfg)
+}

@@ -1,0 +1,105 @@
+package train
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"columna/export/graph"
+	"columna/export/loss"
+	"columna/export/nets"
+	"columna/internal/ort"
+	"columna/spine"
+)
+
+// cropUnit scales crop pixels (0..255 less their mean) to the quantised range.
+const cropUnit = 64
+
+// StenosisSample is one crop of one condition at one level with its grade.
+type StenosisSample struct {
+	Pixels    []uint8 // quantised, in units of cropUnit; zero is outside the image
+	Condition spine.Condition
+	Grade     spine.Grade
+}
+
+// StenosisTask teaches StenosisNet.
+type StenosisTask struct {
+	net         nets.Net
+	size, batch int
+	train, held []StenosisSample
+	byGrade     [3][]int // indices into train, so that every grade is seen equally
+	seed        uint64
+	about       string
+}
+
+// Net is the network being taught.
+func (t *StenosisTask) Net() nets.Net { return t.net }
+
+// Loss is cross entropy with a little label smoothing over the three grades.
+func (t *StenosisTask) Loss(g *graph.Graph) *graph.Value {
+	in := inputs(g, t.net, t.batch)
+	out := t.net.Forward(g, in)
+	target := g.Input("target", t.batch, 3)
+	return loss.ClassCrossEntropy(out["logits"], target, loss.ClassOptions{Smoothing: 0.05})
+}
+
+// inputs declares a network's inputs with another batch size.
+func inputs(g *graph.Graph, n nets.Net, batch int) map[string]*graph.Value {
+	in := map[string]*graph.Value{}
+	for _, p := range n.Inputs() {
+		shape := append([]int{batch}, p.Shape[1:]...)
+		in[p.Name] = g.Input(p.Name, shape...)
+	}
+	return in
+}
+
+// Batch draws as many crops of each grade as of the others, augmented as in the
+// paper: scale 0.8 to 1.2, shift 20 of 224 pixels, rotation 15 degrees. Crops are
+// never mirrored: left and right would change places.
+func (t *StenosisTask) Batch(step int) map[string]ort.Tensor {
+	n := t.size * t.size
+	images, target := make([]float32, t.batch*n), make([]float32, t.batch*3)
+	cond := make([]float32, t.batch*spine.ConditionCount)
+	for b := range t.batch {
+		r := source(t.seed, step, b)
+		set := t.byGrade[b%3]
+		s := t.train[set[r.IntN(len(set))]]
+		copy(images[b*n:], t.augment(r, s.Pixels))
+		cond[b*spine.ConditionCount+int(s.Condition)] = 1
+		target[b*3+int(s.Grade)] = 1
+	}
+	return map[string]ort.Tensor{
+		"image":     {Shape: []int{t.batch, 1, t.size, t.size}, Data: images},
+		"condition": {Shape: []int{t.batch, spine.ConditionCount}, Data: cond},
+		"target":    {Shape: []int{t.batch, 3}, Data: target},
+	}
+}
+
+func (t *StenosisTask) augment(r *rand.Rand, px []uint8) []float32 {
+	a := randomWarp(r, 15, 0.2, 20.0/224*float64(t.size))
+	s := a.apply(dequantise(px, 1, t.size, t.size))
+	intensity(r, s, 0.6)
+	return rescale(s.Data)
+}
+
+// rescale brings a crop in units of cropUnit to 0..255 less its mean, as serving
+// gives it; what is outside the image stays zero.
+func rescale(px []float32) []float32 {
+	lo, hi := float32(math.Inf(1)), float32(math.Inf(-1))
+	sum, n := 0.0, 0.0
+	for _, v := range px {
+		if v != 0 {
+			lo, hi = min(lo, v), max(hi, v)
+			sum, n = sum+float64(v), n+1
+		}
+	}
+	if n == 0 || hi <= lo {
+		return px
+	}
+	mean, scale := float32(sum/n), 255/(hi-lo)
+	for i, v := range px {
+		if v != 0 {
+			px[i] = (v - mean) * scale
+		}
+	}
+	return px
+}
