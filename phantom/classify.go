@@ -146,7 +146,7 @@ func (p *patient) discAt(sl *slice, d *disc, s, u, x, f float64) (tissue, uint8,
 	r := w*w*1.25 + v*v*1.3 + 0.12*p.noise.at(x*0.4, u*0.4, d.mid)
 	edge := 0.52 + 0.1*(1-d.degeneration)
 	flat := f * f
-	if r < edge && flat < 0.82 {
+	if r+0.3*flat*flat < edge && flat < 0.82 {
 		cleft := math.Abs(f) < 0.1 && r < 0.28 && d.degeneration < 0.7
 		if cleft {
 			return tAnnulus, label, true
@@ -336,7 +336,7 @@ func (p *patient) foramenAt(sl *slice, s, u, x float64) (tissue, uint8, bool) {
 	v := &p.vertebrae[d.index]
 	outer := v.pedX + v.pedW + 6
 	wall := float64(sl.wall)
-	if ax > outer || u > wall+15 {
+	if u > wall+15 || ax > outer-0.6*math.Max(u-wall, 0) {
 		return 0, 0, false
 	}
 	// The ganglion lies under the pedicle and runs down and outwards.
@@ -350,7 +350,8 @@ func (p *patient) foramenAt(sl *slice, s, u, x float64) (tissue, uint8, bool) {
 		// What is left open is a window around the ganglion.
 		a, b := (s-gs-3*k)/(15*k+1), (u-wall-5.4)/(11*k+1)
 		edge := 1 + 0.25*p.noise.at(s*0.4, u*0.4, ax*0.3)
-		if a*a+b*b > edge {
+		side := math.Max(ax-v.pedX-v.pedW+1.5, 0) / 3
+		if a*a+b*b > edge+side*side && u < wall+13 {
 			return tForamenScar, 0, true
 		}
 	}

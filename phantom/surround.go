@@ -169,7 +169,7 @@ func (p *patient) psoasAt(s, u, rx, x, z float64) (tissue, bool) {
 	if s < -195 || s > 70 {
 		return 0, false
 	}
-	big := p.trunk.psoas * (6 + 15*down)
+	big := p.trunk.psoas * (6 + 15*down) * min(max((s+196)/25, 0.1), 1)
 	ax := math.Abs(rx)
 	a, b := (ax-24*p.size-0.75*big-4*down)/big, (u+1-3*(1-down))/(big*1.05)
 	e := a*a + b*b + 0.15*p.noise.smooth(x*0.1, u*0.1, z*0.05)
@@ -209,11 +209,10 @@ func (p *patient) ventral(sl *slice, x, y, z, s, u float64) tissue {
 		return tLigament // anterior longitudinal ligament
 	}
 	wob := 9 * p.noise.smooth(x*0.05, z*0.06, 3)
-	if s > 0 {
-		return p.pelvic(x, y, z, u+wob)
-	}
-	if u > t.visceral+wob && math.Abs(x) < 80 {
-		if p.noise.at(x*0.5, y*0.5, z*0.5) > 0.72 {
+	low := min(max(s/45+0.6, 0), 1)
+	edge := t.visceral*(1-low) - 24*low + wob + min(x*x*0.004, 60)
+	if u > edge {
+		if p.noise.smooth(x*0.5, y*0.5, z*0.5) > 0.7 {
 			return tVein
 		}
 		return tPelvicFat
@@ -273,22 +272,6 @@ func (p *patient) bowel(x, y, z float64) tissue {
 		}
 		return tBowelPaste
 	case f > 0.08:
-		return tBowelWall
-	}
-	return tPelvicFat
-}
-
-// pelvic is fat before the sacrum, then rectum and loops.
-func (p *patient) pelvic(x, y, z, u float64) tissue {
-	if u > -24 {
-		return tPelvicFat
-	}
-	k := 0.13 * p.trunk.bowelScale
-	f := p.noise.smooth(x*k, y*k, z*k+5)
-	switch {
-	case f > 0.22:
-		return [2]tissue{tBowelGas, tBowelPaste}[b2i(p.noise.smooth(x*0.04, y*0.04, z*0.04) > 0.1)]
-	case f > 0.1:
 		return tBowelWall
 	}
 	return tPelvicFat
