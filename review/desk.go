@@ -1,7 +1,10 @@
-// Package review is the workflow that every front end shares: import a study,
-// open it, let the networks read it, correct the mask, grade, and keep all of it.
-// Desk is the place of work, safe for several goroutines; Session is one open
-// case and the only mutable state of the app, owned by one goroutine.
+// Package review is the workflow that the window and the commands share: import,
+// analyse, correct, grade, sign. A Desk is an open worklist; a Session is one
+// open case and the only mutable state of the app. The package knows no toolkit.
+//
+// A Desk may be used from several goroutines. A Session belongs to one goroutine,
+// the window's; long work (Desk.Analyse, Desk.Heatmap) runs elsewhere and its
+// result is handed to the Session.
 package review
 
 import (
@@ -10,135 +13,139 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync"
 
-	"columna/inference"
-	"columna/models"
 	"columna/store"
 )
 
-// Config says where the desk keeps its work and how it computes.
+// Config says where a desk stands and who sits at it.
 type Config struct {
-	DBPath  string // "" is the user's own database
-	Threads int    // for the networks, 0 = all
-	Author  string // who signs what is stored
-	// Models replaces shipped models by name.
-	Models map[string]*models.Model
+	DBPath  string // "" for the user's own database
+	Threads int    // of the networks, 0 for all cores
+	Author  string // signs what is stored
 }
 
-// Progress is told what is being done and how far it has come, 0 to 1. It may be
-// called from other goroutines, one call at a time.
+// Progress hears how far long work has come: what is done now and the fraction
+// of the whole, 0..1. It may be nil. It is called from one goroutine at a time.
 type Progress func(stage string, fraction float64)
 
-// orNone lets callers pass nil.
-func (p Progress) orNone() Progress {
-	if p == nil {
-		return func(string, float64) {}
+// say calls p where there is one.
+func (p Progress) say(stage string, fraction float64) {
+	if p != nil {
+		p(stage, fraction)
 	}
-	return p
 }
 
-// Desk is an open database with the networks.
+// Desk is an open worklist with its networks.
 type Desk struct {
-	config Config
 	db     *store.DB
-
-	mu       sync.Mutex
-	pipeline *inference.Pipeline // opened by the first need
+	author string
+	reader *reader
 }
 
-// Open opens the database, and makes it where it is missing.
+// Words of the store that the window and the commands use too.
+type (
+	CaseRow     = store.Row
+	Filter      = store.Filter
+	SortKey     = store.SortKey
+	Version     = store.Correction
+	ReaderGrade = store.ReaderGrade
+	StateChange = store.StateChange
+	AuditEntry  = store.AuditEntry
+)
+
+// The AI states of a worklist row.
+const (
+	AINone     = store.AINone
+	AIAnalysed = store.AIAnalysed
+)
+
+// The columns that the worklist can be sorted by.
+const (
+	ByChanged = store.ByChanged
+	ByDate    = store.ByDate
+	ByName    = store.ByName
+	ByPatient = store.ByPatient
+	ByWorst   = store.ByWorst
+	ByFlags   = store.ByFlags
+	ByState   = store.ByState
+)
+
+// ErrConflict means that somebody else saved a version of the case meanwhile.
+var ErrConflict = store.ErrConflict
+
+// ErrNotFound means that there is no such case or version.
+var ErrNotFound = store.ErrNotFound
+
+// Open opens the worklist; the networks are loaded when they are first needed.
 func Open(ctx context.Context, c Config) (*Desk, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if c.DBPath == "" {
-		dir, err := dataDir()
+		path, err := defaultDB()
 		if err != nil {
 			return nil, err
 		}
-		c.DBPath = filepath.Join(dir, "columna.db")
+		c.DBPath = path
 	}
 	if c.Author == "" {
-		c.Author = "unknown reader"
+		c.Author = "reader"
 	}
 	db, err := store.Open(c.DBPath)
 	if err != nil {
 		return nil, err
 	}
-	return &Desk{config: c, db: db}, nil
+	return &Desk{db: db, author: c.Author, reader: newReader(c.Threads)}, nil
 }
 
-// dataDir is the user's data folder for Columna (XDG Base Directory on Unix).
-func dataDir() (string, error) {
-	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "columna"), nil
+// defaultDB is columna.db in the user's data folder.
+func defaultDB() (string, error) {
+	dir := os.Getenv("XDG_DATA_HOME")
+	if home, err := os.UserHomeDir(); dir == "" && err == nil && runtime.GOOS == "linux" {
+		dir = filepath.Join(home, ".local", "share")
 	}
-	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
-		dir, err := os.UserConfigDir()
-		return filepath.Join(dir, "columna"), err
+	if dir == "" {
+		var err error
+		if dir, err = os.UserConfigDir(); err != nil {
+			return "", fmt.Errorf("there is no folder for the database, name one with --db: %w", err)
+		}
 	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", fmt.Errorf("no place for the database: %w; name one with --db", err)
-	}
-	return filepath.Join(home, ".local", "share", "columna"), nil
+	return filepath.Join(dir, "columna", "columna.db"), nil
 }
 
-// Close ends all work. No call may be in progress, sessions must be closed.
+// Close ends running work and closes networks and database.
 func (d *Desk) Close() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.pipeline != nil {
-		d.pipeline.Close()
-		d.pipeline = nil
-	}
+	d.reader.close()
 	return d.db.Close()
 }
 
-// networks opens the pipeline once.
-func (d *Desk) networks() (*inference.Pipeline, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.pipeline == nil {
-		p, err := inference.New(inference.Config{Models: d.config.Models, Threads: d.config.Threads})
-		if err != nil {
-			return nil, err
-		}
-		d.pipeline = p
-	}
-	return d.pipeline, nil
-}
-
-// Path is where the database lies.
-func (d *Desk) Path() string { return d.db.Path() }
-
-// Author is who signs what is stored.
-func (d *Desk) Author() string { return d.config.Author }
-
-// Check verifies the database; it returns what is wrong, in sentences.
-func (d *Desk) Check(ctx context.Context) ([]string, error) { return d.db.Check(ctx) }
-
-// Backup copies the database, as it is now, to a new file.
-func (d *Desk) Backup(ctx context.Context, path string) error { return d.db.Backup(ctx, path) }
-
-// Audit reads the newest lines of a case's audit (0: of all cases).
-func (d *Desk) Audit(ctx context.Context, caseID int64, limit int) ([]store.AuditEntry, error) {
-	return d.db.Audit(ctx, caseID, limit)
-}
-
-// CaseRow is one line of the worklist.
-type CaseRow = store.Row
-
-// Filter asks for a page of the worklist.
-type Filter = store.Filter
-
-// Worklist reads a page and the number of all cases that the filter lets through.
-func (d *Desk) Worklist(ctx context.Context, f Filter) ([]CaseRow, int, error) {
+// Worklist reads a page of the cases and how many there are in all.
+func (d *Desk) Worklist(ctx context.Context, f Filter) (rows []CaseRow, total int, err error) {
 	return d.db.Worklist(ctx, f)
 }
 
-// Remove takes a case off the worklist; nothing of it is destroyed.
-func (d *Desk) Remove(ctx context.Context, id int64, reason string) error {
-	return d.db.DeleteCase(ctx, id, d.config.Author, reason)
+// Check verifies the database and returns what is wrong in sentences.
+func (d *Desk) Check(ctx context.Context) ([]string, error) { return d.db.Check(ctx) }
+
+// Backup copies the database to a new file while work goes on.
+func (d *Desk) Backup(ctx context.Context, path string) error { return d.db.Backup(ctx, path) }
+
+// Audit reads the newest lines of a case's history (0: of all), newest first.
+func (d *Desk) Audit(ctx context.Context, caseID int64, limit int) ([]AuditEntry, error) {
+	return d.db.Audit(ctx, caseID, limit)
+}
+
+// DeleteCase takes a case off the worklist; nothing of it is removed.
+func (d *Desk) DeleteCase(ctx context.Context, id int64, reason string) error {
+	return d.db.DeleteCase(ctx, id, d.author, reason)
+}
+
+// RestoreCase brings a deleted case back.
+func (d *Desk) RestoreCase(ctx context.Context, id int64, reason string) error {
+	return d.db.RestoreCase(ctx, id, d.author, reason)
+}
+
+// Record adds a line to a case's history, such as an export.
+func (d *Desk) Record(ctx context.Context, caseID int64, action, detail string) error {
+	return d.db.Record(ctx, caseID, d.author, action, detail)
 }

@@ -2,10 +2,9 @@ package review
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"maps"
+	"fmt"
+	"slices"
 
 	"columna/annotate"
 	"columna/inference"
@@ -14,223 +13,70 @@ import (
 	"columna/volume"
 )
 
-// Change says what a call changed.
+// Session is one open case: its images, the mask as it is being corrected, and
+// the worksheet. It belongs to one goroutine.
+type Session struct {
+	// OnChange hears of every change, after it happened. It may be nil.
+	OnChange func(Change)
+
+	desk       *Desk
+	id         int64
+	study      *spine.Study
+	analysis   *spine.Analysis
+	analysisID int64
+	state      spine.ReaderState
+	cells      [spine.ConditionCount][spine.LevelCount]Cell
+	warnings   []string
+
+	editor  *annotate.Editor // nil until there is a mask
+	maskUID string           // series whose grid the mask lies on
+	journal journal
+	anatomy *inference.Anatomy // of the mask, nil when it must be measured anew
+}
+
+// Change says what has changed. Several may have at once.
 type Change struct {
-	Mask     volume.Box // voxels of the mask that changed, empty if none
+	Mask     volume.Box // voxels of the mask, empty if none
 	Grades   bool
 	Analysis bool
 	State    bool
 }
 
-// Cell is one cell of the worksheet: what the AI says and what the reader says.
+// Cell is one field of the worksheet.
 type Cell struct {
-	AI     spine.GradeFinding // Grade is Ungraded where there is no analysis
-	Reader spine.Grade        // Ungraded where the reader has said nothing
+	AI     spine.GradeFinding // Grade is Ungraded before an analysis
+	Reader spine.Grade        // Ungraded until a person graded it
 	Reason string             // the reader's
 }
 
-// Session is one open case. It belongs to one goroutine.
-type Session struct {
-	// OnChange, if set, is told of every change after it was made.
-	OnChange func(Change)
-
-	desk        *Desk
-	id          int64
-	study       *spine.Study
-	loadSeconds float64
-
-	analysis   *spine.Analysis // the latest, nil before the first
-	analysisID int64
-	grades     [spine.ConditionCount][spine.LevelCount]Cell
-	state      spine.ReaderState
-
-	editor    *annotate.Editor // nil while there is no mask
-	maskUID   string           // series on whose grid the mask lies
-	base      string           // names the mask that the journal starts from
-	version   int              // latest saved correction, 0 none
-	dirty     bool             // strokes that no correction holds
-	live      int              // edits that a replayed journal can undo, too
-	liveRedo  int              // and redo
-	recovered int              // strokes found in the journal when opening
-	notices   []string
-	anatomy   *inference.Anatomy // of the mask as it is, nil when it has changed
-}
-
-// restore reads everything that the store knows of the case.
-func (s *Session) restore(ctx context.Context) error {
-	a, id, err := s.desk.db.FindAnalysis(ctx, s.id)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	s.analysis, s.analysisID = a, id
-	s.fillAI()
-	if err := s.restoreGrades(ctx); err != nil {
-		return err
-	}
-	if s.state, err = s.desk.db.State(ctx, s.id); err != nil {
-		return err
-	}
-	return s.restoreMask(ctx)
-}
-
-// restoreMask starts from the latest correction, else from the AI's mask, and
-// makes the strokes again that were not saved.
-func (s *Session) restoreMask(ctx context.Context) error {
-	c, err := s.desk.db.FindCorrection(ctx, s.id, 0)
-	switch {
-	case err == nil:
-		s.version = c.Version
-		s.setMask(c.Mask, c.MaskUID)
-	case !errors.Is(err, store.ErrNotFound):
-		return err
-	case s.analysis != nil && s.analysis.Mask != nil:
-		s.setMask(s.analysis.Mask, s.analysis.MaskUID)
-	default:
-		return nil
-	}
-	return s.replay(ctx)
-}
-
-// setMask starts editing a mask anew.
-func (s *Session) setMask(m *volume.LabelMap, uid string) {
-	s.editor, s.maskUID = annotate.New(m), uid
-	s.rebase()
-}
-
-// rebase makes the mask as it is the one that the journal starts from.
-func (s *Session) rebase() {
-	sum := sha256.Sum256(s.editor.Mask().Data)
-	s.base = hex.EncodeToString(sum[:16])
-	s.dirty, s.live, s.liveRedo, s.anatomy = false, 0, 0, nil
-}
-
-// CaseID is the case's number in the worklist.
-func (s *Session) CaseID() int64 { return s.id }
-
-// Study is the case's study with its volumes.
-func (s *Session) Study() *spine.Study { return s.study }
-
-// Mask is the mask as the reader has it now, nil while there is none. Only the
-// session writes it.
-func (s *Session) Mask() *volume.LabelMap {
-	if s.editor == nil {
-		return nil
-	}
-	return s.editor.Mask()
-}
-
-// MaskSeries is the series on whose grid the mask lies, or would lie; nil if it
-// is not there or has no images.
-func (s *Session) MaskSeries() *spine.Series {
-	if s.editor == nil {
-		return inference.MaskSeries(s.study)
-	}
-	for n := range s.study.Series {
-		if one := &s.study.Series[n]; one.UID == s.maskUID && one.Volume != nil {
-			return one
+// emptyCells is a worksheet that nobody has filled in.
+func emptyCells() (out [spine.ConditionCount][spine.LevelCount]Cell) {
+	for c := range out {
+		for l := range out[c] {
+			ai := spine.GradeFinding{Condition: spine.Condition(c), Level: spine.Level(l), Grade: spine.Ungraded}
+			out[c][l] = Cell{AI: ai, Reader: spine.Ungraded}
 		}
 	}
-	return nil
+	return out
 }
 
-// Analysis is the latest result of the networks, nil before the first.
-func (s *Session) Analysis() *spine.Analysis { return s.analysis }
-
-// AIMask is the mask of the latest analysis, nil before the first.
-func (s *Session) AIMask() *volume.LabelMap {
+// fillAI puts the analysis' grades into the worksheet.
+func (s *Session) fillAI() {
+	fresh := emptyCells()
+	for c := range s.cells {
+		for l := range s.cells[c] {
+			s.cells[c][l].AI = fresh[c][l].AI
+		}
+	}
 	if s.analysis == nil {
-		return nil
+		return
 	}
-	return s.analysis.Mask
+	for _, g := range s.analysis.Grades {
+		s.cells[g.Condition][g.Level].AI = g
+	}
 }
 
-// Notices are sentences that the reader should see when the case opens.
-func (s *Session) Notices() []string { return s.notices }
-
-// SetAnalysis stores a result and shows it. The mask becomes the AI's unless a
-// person has corrected it; strokes that were not saved are saved first.
-func (s *Session) SetAnalysis(ctx context.Context, a *spine.Analysis) error {
-	if s.dirty {
-		if _, err := s.SaveCorrection(ctx, "kept before a new analysis"); err != nil {
-			return err
-		}
-	}
-	if _, ok := a.Seconds["load"]; !ok {
-		seconds := maps.Clone(a.Seconds)
-		if seconds == nil {
-			seconds = map[string]float64{}
-		}
-		seconds["load"] = s.loadSeconds
-		a.Seconds = seconds
-	}
-	id, err := s.desk.db.SaveAnalysis(ctx, s.id, a, s.desk.config.Author)
-	if err != nil {
-		return err
-	}
-	s.analysis, s.analysisID = a, id
-	s.fillAI()
-	change := Change{Analysis: true, Grades: true}
-	if s.version == 0 && a.Mask != nil {
-		s.setMask(a.Mask, a.MaskUID)
-		change.Mask = a.Mask.Bounds()
-	}
-	s.tell(change)
-	return nil
-}
-
-// ClassifyLesion classifies a marked lesion and keeps the finding with the
-// analysis, where there is one.
-func (s *Session) ClassifyLesion(ctx context.Context, box spine.Box) (spine.LesionFinding, error) {
-	count := 1
-	if s.analysis != nil {
-		count += len(s.analysis.Lesions)
-	}
-	f, err := s.desk.ClassifyLesion(ctx, s.study, s.Mask(), box, count)
-	if err != nil || s.analysis == nil {
-		return f, err
-	}
-	return f, s.AddLesion(ctx, f)
-}
-
-// AddLesion keeps a lesion with the analysis.
-func (s *Session) AddLesion(ctx context.Context, f spine.LesionFinding) error {
-	if s.analysis == nil {
-		return errors.New("the lesion cannot be kept: the study was not analysed yet")
-	}
-	a := *s.analysis
-	a.Lesions = append(append([]spine.LesionFinding(nil), a.Lesions...), f)
-	id, err := s.desk.db.SaveAnalysis(ctx, s.id, &a, s.desk.config.Author)
-	if err != nil {
-		return err
-	}
-	s.analysis, s.analysisID = &a, id
-	s.tell(Change{Analysis: true})
-	return nil
-}
-
-// LevelPoint is the middle of a level's disc in the mask.
-func (s *Session) LevelPoint(l spine.Level) (volume.Vec3, bool) {
-	if s.editor == nil {
-		return volume.Vec3{}, false
-	}
-	if s.anatomy == nil {
-		s.anatomy = inference.NewAnatomy(s.editor.Mask())
-	}
-	return s.anatomy.LevelPoint(l)
-}
-
-// Close ends the session. Strokes that were not saved stay in the journal and
-// come back when the case is opened again.
-func (s *Session) Close(context.Context) error {
-	s.OnChange = nil
-	if s.editor != nil && s.editor.Drawing() {
-		s.editor.Cancel()
-	}
-	return nil
-}
-
-// tell reports a change.
-func (s *Session) tell(c Change) {
+func (s *Session) changed(c Change) {
 	if !c.Mask.Empty() {
 		s.anatomy = nil
 	}
@@ -238,3 +84,160 @@ func (s *Session) tell(c Change) {
 		s.OnChange(c)
 	}
 }
+
+// CaseID is the case's number in the worklist.
+func (s *Session) CaseID() int64 { return s.id }
+
+// Study is the case's images; series that could not be read are left out.
+func (s *Session) Study() *spine.Study { return s.study }
+
+// Warnings are sentences about what could not be opened as it was left.
+func (s *Session) Warnings() []string { return s.warnings }
+
+// Analysis is the latest analysis, nil before the first.
+func (s *Session) Analysis() *spine.Analysis { return s.analysis }
+
+// AIMask is the mask as the networks made it, nil before an analysis.
+func (s *Session) AIMask() *volume.LabelMap {
+	if s.analysis == nil {
+		return nil
+	}
+	return s.analysis.Mask
+}
+
+// Mask is the live mask: readers look at it, only the Session writes it. It is
+// nil before an analysis and the first stroke. Work in another goroutine needs a
+// Clone.
+func (s *Session) Mask() *volume.LabelMap {
+	if s.editor == nil {
+		return nil
+	}
+	return s.editor.Mask()
+}
+
+// MaskSeries is the series whose grid the mask lies on, or will lie on; nil where
+// the study has none.
+func (s *Session) MaskSeries() *spine.Series {
+	if s.maskUID != "" {
+		return findSeries(s.study, s.maskUID)
+	}
+	if base := inference.MaskSeries(s.study); base != nil {
+		return base
+	}
+	return &s.study.Series[0]
+}
+
+// Grades is the worksheet, by condition and level.
+func (s *Session) Grades() [spine.ConditionCount][spine.LevelCount]Cell { return s.cells }
+
+// State is how far the reading has come.
+func (s *Session) State() spine.ReaderState { return s.state }
+
+// SetAnalysis stores a new analysis. Its mask becomes the live one unless a
+// reader has worked on the mask: that work is never passed over, TakeAIMask
+// adopts the new mask on the reader's word.
+func (s *Session) SetAnalysis(ctx context.Context, a *spine.Analysis) error {
+	if s.editor != nil && s.editor.Drawing() {
+		return errDrawing
+	}
+	id, err := s.desk.db.SaveAnalysis(ctx, s.id, a, s.desk.author)
+	if err != nil {
+		return err
+	}
+	s.analysis, s.analysisID = a, id
+	s.fillAI()
+	change := Change{Grades: true, Analysis: true}
+	if a.Mask != nil && s.journal.version == 0 && !s.Dirty() {
+		if err := s.clearJournal(ctx, "no stroke was left when a new analysis came"); err != nil {
+			return err
+		}
+		s.start(a.Mask, a.MaskUID, fromAnalysis(id))
+		change.Mask = a.Mask.Bounds()
+	}
+	s.changed(change)
+	return nil
+}
+
+// SetGrade stores the reader's grade of a cell; spine.Ungraded takes it back.
+func (s *Session) SetGrade(ctx context.Context, c spine.Condition, l spine.Level, g spine.Grade, reason string) error {
+	if g < spine.Ungraded || g > spine.Severe {
+		return fmt.Errorf("%d is no grade", int(g))
+	}
+	f := spine.GradeFinding{Condition: c, Level: l, Grade: g, Reason: reason}
+	if err := s.desk.db.SetGrade(ctx, s.id, store.ReaderGrade{GradeFinding: f, Author: s.desk.author}); err != nil {
+		return err
+	}
+	s.cells[c][l].Reader, s.cells[c][l].Reason = g, reason
+	s.changed(Change{Grades: true})
+	return nil
+}
+
+// GradeHistory is every grade that readers ever gave, oldest first.
+func (s *Session) GradeHistory(ctx context.Context) ([]ReaderGrade, error) {
+	return s.desk.db.GradeHistory(ctx, s.id)
+}
+
+// SetState stores how far the reading has come.
+func (s *Session) SetState(ctx context.Context, state spine.ReaderState) error {
+	if err := s.desk.db.SetState(ctx, s.id, store.StateChange{State: state, Author: s.desk.author}); err != nil {
+		return err
+	}
+	s.state = state
+	s.changed(Change{State: true})
+	return nil
+}
+
+// StateHistory is every step of the reading, oldest first.
+func (s *Session) StateHistory(ctx context.Context) ([]StateChange, error) {
+	return s.desk.db.StateHistory(ctx, s.id)
+}
+
+// LevelPoint is the middle of a level's disc, from the mask; not ok where the
+// mask does not show the level.
+func (s *Session) LevelPoint(l spine.Level) (volume.Vec3, bool) {
+	if s.Mask() == nil || l < 0 || l >= spine.LevelCount {
+		return volume.Vec3{}, false
+	}
+	if s.anatomy == nil {
+		s.anatomy = inference.NewAnatomy(s.Mask())
+	}
+	return s.anatomy.LevelPoint(l)
+}
+
+// ClassifyLesion asks the networks what a marked lesion is. Where the case has an
+// analysis, the finding is stored with it, beside the weights that gave it.
+func (s *Session) ClassifyLesion(ctx context.Context, box spine.Box) (spine.LesionFinding, error) {
+	f, ref, err := s.desk.reader.classifyLesion(ctx, s, box)
+	if err != nil || s.analysis == nil {
+		return f, err
+	}
+	return f, s.addLesion(ctx, f, ref)
+}
+
+// addLesion stores the analysis anew, with a lesion more.
+func (s *Session) addLesion(ctx context.Context, f spine.LesionFinding, ref spine.ModelRef) error {
+	a := *s.analysis
+	a.Lesions = append(slices.Clone(a.Lesions), f)
+	if !slices.Contains(a.Models, ref) {
+		a.Models = append(slices.Clone(a.Models), ref)
+	}
+	id, err := s.desk.db.SaveAnalysis(ctx, s.id, &a, s.desk.author)
+	if err != nil {
+		return err
+	}
+	s.analysis, s.analysisID = &a, id
+	s.changed(Change{Analysis: true})
+	return nil
+}
+
+// Close ends the session. Strokes that no version holds stay in the journal and
+// come back when the case is opened again.
+func (s *Session) Close(ctx context.Context) error {
+	if s.editor != nil {
+		s.editor.Cancel()
+	}
+	s.OnChange = nil
+	return nil
+}
+
+var errDrawing = errors.New("a stroke is being drawn: end it first")

@@ -2,12 +2,13 @@ package review
 
 import (
 	"context"
-	"io/fs"
-	"math"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
 	"columna/dicom"
@@ -18,187 +19,140 @@ import (
 	"columna/volume/nifti"
 )
 
-// maxVolumeFiles bounds the volume files taken from folders in one import.
-const maxVolumeFiles = 2000
-
-// foundFiles divides what is to be imported.
-type foundFiles struct {
-	volumes []string // NIfTI and MetaImage files
-	rest    []string // the paths as given, for DICOM
-}
-
-// findVolumes looks for volume files among paths and, in folders, below them.
-func findVolumes(ctx context.Context, paths []string) (foundFiles, error) {
-	var out foundFiles
-	for _, path := range paths {
-		info, err := os.Stat(path)
-		switch {
-		case err == nil && info.IsDir():
-			out.rest = append(out.rest, path)
-			if err := out.walk(ctx, path); err != nil {
-				return out, err
-			}
-		case isVolumeFile(path):
-			out.volumes = append(out.volumes, path)
-		default:
-			out.rest = append(out.rest, path)
-		}
-	}
-	return out, ctx.Err()
-}
-
-// walk adds the volume files below a folder; what cannot be listed is passed
-// over, as the DICOM import reports it.
-func (f *foundFiles) walk(ctx context.Context, dir string) error {
-	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err == nil && e.Type().IsRegular() && isVolumeFile(path) && len(f.volumes) < maxVolumeFiles {
-			f.volumes = append(f.volumes, path)
-		}
-		return nil
-	})
-}
-
-func isVolumeFile(path string) bool { return isNIfTI(path) || isMetaImage(path) }
-
-func isNIfTI(path string) bool {
+// isVolumeFile reports whether the name promises NIfTI or MetaImage.
+func isVolumeFile(path string) bool {
 	lower := strings.ToLower(path)
-	return strings.HasSuffix(lower, ".nii") || strings.HasSuffix(lower, ".nii.gz")
-}
-
-func isMetaImage(path string) bool {
-	lower := strings.ToLower(path)
-	return strings.HasSuffix(lower, ".mha") || strings.HasSuffix(lower, ".mhd")
-}
-
-// sequenceWord is the sequence in a file's name.
-var sequenceWord = regexp.MustCompile(`(?i)(^|[^a-z0-9])(t1|t2|stir)w?([^a-z0-9]|$)`)
-
-// sequenceOf reads the sequence from a file's name and what is left of the name.
-// Without one it is taken for T2, the usual lumbar series, and hardly sure.
-func sequenceOf(path string) (seq spine.Sequence, sure float64, stem string) {
-	base := strings.TrimSuffix(strings.ToLower(filepath.Base(path)), ".gz")
-	base = strings.TrimSuffix(base, filepath.Ext(base))
-	m := sequenceWord.FindStringSubmatch(base)
-	if m == nil {
-		return spine.T2, 0.3, base
-	}
-	stem = strings.Trim(strings.Replace(base, m[0], "_", 1), "_-. ")
-	return spine.Sequence(strings.ToUpper(m[2])), 0.9, stem
-}
-
-// importVolumes makes a study of the volume files that share a folder and a stem.
-func (d *Desk) importVolumes(ctx context.Context, paths []string, p Progress, out *ImportResult) error {
-	var order []string
-	studies := map[string]*volumeStudy{}
-	for n, path := range paths {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		p("reading "+filepath.Base(path), 0.9+0.1*float64(n)/float64(len(paths)))
-		full := absolute(path)
-		seq, sure, stem := sequenceOf(full)
-		v, err := readVolumeFile(full)
-		if err != nil {
-			out.Refused = append(out.Refused, dicom.Refusal{Path: path, Reason: err.Error()})
-			continue
-		}
-		key := filepath.Join(filepath.Dir(full), stem)
-		if studies[key] == nil {
-			order = append(order, key)
-			studies[key] = &volumeStudy{study: spine.Study{UID: dicom.NewUID("study of " + key), PatientID: stem, Description: "volume files"}}
-		}
-		studies[key].add(full, seq, sure, v.Grid)
-	}
-	for _, key := range order {
-		s := studies[key]
-		if err := d.add(ctx, &s.study, s.files, s.grids, out); err != nil {
-			return err
+	for _, end := range []string{".nii", ".nii.gz", ".mha", ".mhd"} {
+		if strings.HasSuffix(lower, end) {
+			return true
 		}
 	}
-	return nil
+	return false
 }
 
-// volumeStudy is a study of volume files in the making.
-type volumeStudy struct {
-	study spine.Study
-	files [][]store.FileRef
-	grids []volume.Grid
-}
-
-func (s *volumeStudy) add(path string, seq spine.Sequence, sure float64, g volume.Grid) {
-	s.study.Series = append(s.study.Series, spine.Series{
-		UID: dicom.NewUID("series of " + path), Number: len(s.study.Series) + 1, Description: filepath.Base(path),
-		Sequence: seq, Plane: planeOf(g), Confidence: sure,
-	})
-	s.files = append(s.files, []store.FileRef{{Path: path}})
-	s.grids = append(s.grids, g)
-}
-
-// planeOf names the plane of a grid's k slices by their normal.
-func planeOf(g volume.Grid) spine.Plane {
-	n := g.Affine.Column(0).Cross(g.Affine.Column(1))
-	x, y, z := math.Abs(n[0]), math.Abs(n[1]), math.Abs(n[2])
-	switch {
-	case x >= y && x >= z:
-		return spine.Sagittal
-	case z >= y:
-		return spine.Axial
-	}
-	return spine.Coronal
-}
-
-// readVolumeFile reads a NIfTI or MetaImage file and turns its arrays, not its
-// place, so that its slices lie along k: research files store them in any order.
+// readVolumeFile reads a volume with the slices along k. Files may hold them
+// along any axis; slices are the axis with clearly the widest steps.
 func readVolumeFile(path string) (*volume.Volume, error) {
 	read := nifti.Read
-	if isMetaImage(path) {
+	if lower := strings.ToLower(path); strings.HasSuffix(lower, ".mha") || strings.HasSuffix(lower, ".mhd") {
 		read = metaimage.Read
 	}
 	v, err := read(path)
 	if err != nil {
 		return nil, err
 	}
-	return slicesAlongK(v), nil
-}
-
-// slicesAlongK exchanges axes so that k has the slices: the axis with the largest
-// spacing, or the one nearest to left-right where all are alike.
-func slicesAlongK(v *volume.Volume) *volume.Volume {
-	spacing := v.SpacingMM()
-	axis := 0
-	for a := range 3 {
-		if math.Abs(v.Affine.Column(a).Unit()[0]) > math.Abs(v.Affine.Column(axis).Unit()[0]) {
-			axis = a
+	spacing, across := v.SpacingMM(), 2
+	for a := range 2 {
+		if spacing[a] > 1.25*spacing[across] {
+			across = a
 		}
 	}
-	for a := range 3 {
-		others := []float64{spacing[(a+1)%3], spacing[(a+2)%3]}
-		if spacing[a] > 1.3*slices.Max(others) {
-			axis = a
-		}
+	switch across {
+	case 0:
+		return v.Permute([3]int{1, 2, 0}), nil
+	case 1:
+		return v.Permute([3]int{0, 2, 1}), nil
 	}
-	if axis == 2 {
-		return v
-	}
-	perm := [3]int{(axis + 1) % 3, (axis + 2) % 3, axis}
-	return permute(v, perm)
+	return v, nil
 }
 
-// permute gives the volume with axis perm[a] of v as its axis a.
-func permute(v *volume.Volume, perm [3]int) *volume.Volume {
-	g := volume.Grid{Affine: volume.NewAffine(v.Affine.Column(perm[0]), v.Affine.Column(perm[1]), v.Affine.Column(perm[2]), v.Affine.Column(3))}
-	for a := range 3 {
-		g.Size[a] = v.Size[perm[a]]
+// planeOf names the plane of the slices by the direction across them.
+func planeOf(g volume.Grid) spine.Plane {
+	normal := g.Affine.Column(0).Cross(g.Affine.Column(1))
+	switch volume.Letter(normal) {
+	case "L", "R":
+		return spine.Sagittal
+	case "A", "P":
+		return spine.Coronal
 	}
-	out := volume.New(g)
-	var p [3]int
-	for n := range out.Data {
-		i, j, k := g.Coords(n)
-		p[perm[0]], p[perm[1]], p[perm[2]] = i, j, k
-		out.Data[n] = v.At(p[0], p[1], p[2])
+	return spine.Axial
+}
+
+var (
+	sequenceWord = regexp.MustCompile(`(?i)(^|[^a-z0-9])(t1|t2|stir|t2fs|pd)w?([^a-z0-9]|$)`)
+	maskWord     = regexp.MustCompile(`(?i)mask|seg|label|truth`)
+)
+
+// sequenceInName reads the sequence from a file's name, such as 12_t2.mha, and
+// the name without it, which the other sequences of the visit share.
+func sequenceInName(path string) (s spine.Sequence, rest string, err error) {
+	name := filepath.Base(path)
+	at := sequenceWord.FindStringSubmatchIndex(name)
+	if at == nil {
+		return "", name, errors.New("the file's name does not tell the sequence: put t1, t2 or stir into it, or name the sequence")
 	}
-	return out
+	if maskWord.MatchString(name) {
+		return "", name, errors.New("the file's name says that it is a mask, not an image")
+	}
+	return spine.Sequence(strings.ToUpper(name[at[4]:at[5]])), name[:at[4]] + name[at[5]:], nil
+}
+
+// addVolume stores a volume file as a series of one file. Files of one folder
+// whose names differ only in the sequence make one study.
+func (d *Desk) addVolume(ctx context.Context, path string, given spine.Sequence) (int64, error) {
+	sequence, rest, err := sequenceInName(path)
+	confidence := 0.5
+	if given != "" {
+		sequence, confidence, err = given, 1, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	v, err := readVolumeFile(path)
+	if err != nil {
+		return 0, err
+	}
+	sum, err := fileUID(path)
+	if err != nil {
+		return 0, err
+	}
+	id := strings.Trim(strings.SplitN(rest, ".", 2)[0], "_-. ")
+	if id == "" {
+		id = filepath.Base(filepath.Dir(path))
+	}
+	study := &spine.Study{
+		UID: dicom.NewUID("study " + filepath.Join(filepath.Dir(path), rest)), PatientID: id, Description: filepath.Base(path),
+		Series: []spine.Series{{
+			UID: dicom.NewUID("series " + path), Number: 1, Description: filepath.Base(path), Sequence: sequence,
+			Plane: planeOf(v.Grid), Confidence: confidence, Volume: &volume.Volume{Grid: v.Grid},
+		}},
+	}
+	return d.db.AddCase(ctx, study, [][]store.FileRef{{{Path: path, SOPUID: sum}}}, d.author)
+}
+
+// fileUID is a UID of a file's content, to notice when it is another one.
+func fileUID(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	return dicom.NewUID(string(h.Sum(nil))), nil
+}
+
+// loadSeries reads the pixels of a stored series.
+func loadSeries(ctx context.Context, files []store.FileRef) (*volume.Volume, error) {
+	if len(files) == 1 && files[0].ZipEntry == "" && isVolumeFile(files[0].Path) {
+		return loadVolumeFile(files[0])
+	}
+	refs := make([]dicom.FileRef, len(files))
+	for n, f := range files {
+		refs[n] = dicom.FileRef{Path: f.Path, ZipEntry: f.ZipEntry, SOPUID: f.SOPUID, PositionMM: f.PositionMM}
+	}
+	return dicom.LoadSeries(ctx, refs)
+}
+
+func loadVolumeFile(f store.FileRef) (*volume.Volume, error) {
+	sum, err := fileUID(f.Path)
+	if err != nil {
+		return nil, err
+	}
+	if sum != f.SOPUID {
+		return nil, fmt.Errorf("%s has changed since it was imported: import it again", f.Path)
+	}
+	return readVolumeFile(f.Path)
 }
