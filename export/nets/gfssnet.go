@@ -110,7 +110,8 @@ func anatomicalEdges() [][2]int {
 // Outputs: "semantic" logits (B,Semantic,D,H,W) and "level" logits (B,Nodes,D,H,W).
 // Internal outputs for deep supervision, logits at their own resolution, the
 // finest first: "_aux1".."_aux3" semantic and "_level_aux1".."_level_aux3" level
-// from the decoder stages, and "_level_aux4", the GCN's node assignment. "_cam" is
+// from the decoder stages, and "_level_aux4", the GCN's node assignment. "level" is
+// an interpolation of "_level_aux1", so training need only supervise the latter. "_cam" is
 // the feature map for Grad-CAM.
 type GFSSNet struct{ cfg GFSSNetConfig }
 

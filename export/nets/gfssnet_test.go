@@ -57,7 +57,8 @@ func scene(cfg GFSSNetConfig) map[string][]float32 {
 	return out
 }
 
-// sceneLoss couples all outputs with smooth losses.
+// sceneLoss couples all outputs with smooth losses; "level" is an interpolation of
+// "_level_aux1".
 func sceneLoss(g *graph.Graph, n Net, cfg GFSSNetConfig) *graph.Value {
 	out := n.Forward(g, feed(g, n))
 	s := cfg.Size
@@ -81,8 +82,7 @@ func sceneLoss(g *graph.Graph, n Net, cfg GFSSNetConfig) *graph.Value {
 		aux = append(aux, loss.CrossEntropy(out[name], loss.Shrink(g, out[name]), nil, nil))
 	}
 	sem := loss.Dice(graph.Softmax(out["semantic"], 1), truth["semantic"], nil)
-	main := graph.Add(sem, loss.CrossEntropy(out["level"], truth["level"], nil, nil))
-	return loss.DeepSupervision(main, aux, 0.4)
+	return loss.DeepSupervision(sem, aux, 2)
 }
 
 func TestGFSSNet_TrainingGradientEqualsFiniteDifferences(t *testing.T) {
@@ -481,6 +481,18 @@ func BenchmarkGFSSNet_CompactInference(b *testing.B) {
 	for b.Loop() {
 		if _, err := s.Run(context.Background(), in); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+func TestGFSSNet_CropHasTheWholeGridsParameters(t *testing.T) {
+	whole := tinyGFSSNet()
+	crop := tinyGFSSNet()
+	crop.Whole, crop.Size = crop.Size, [3]int{2, 16, 8}
+	want := weightsOf(mustGFSSNet(t, whole), 3)
+	for name, data := range weightsOf(mustGFSSNet(t, crop), 3) {
+		if !slices.Equal(want[name], data) {
+			t.Errorf("%s differs between crop and whole grid", name)
 		}
 	}
 }
