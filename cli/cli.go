@@ -62,6 +62,7 @@ func commands() []command {
 		{"models", "[--json]", "the shipped networks and what is known of them", listModels},
 		{"model build", "NET [--preset P] --out FILE", "an ONNX file of a network with fresh weights", buildModel},
 		{"train", "NET [--dir DIR] [--spider DIR]", "train a network; a started run goes on where it stopped", trainNet},
+		{"eval", "[--phantoms N] [--spider DIR]", "measure the models on held-out studies", evaluate},
 		{"check", "[--json]", "verify the database", check},
 		{"backup", "FILE", "copy the database while it is in use", backup},
 	}
