@@ -177,7 +177,7 @@ func develop(g volume.Grid, signal []float32, c *coil, blur, noise, gain float32
 				a, b := rnd.pair()
 				re, im := v*c.gain(w)+noise*a, noise*b
 				grey := gain * float32(math.Sqrt(float64(re*re+im*im)))
-				row[i] = float32(math.Floor(float64(min(grey, 4095)) + 0.5))
+				row[i] = float32(int32(min(grey, 4095) + 0.5))
 				w = w.Add(step)
 			}
 		}

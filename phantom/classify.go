@@ -9,6 +9,10 @@ import (
 // classify says what tissue lies at a point of the patient and which structure
 // it is labelled as.
 func (p *patient) classify(x, y, z float64) (tissue, uint8) {
+	skin := p.trunk.skin(x, z)
+	if y > skin || y < p.trunk.front || x > p.trunk.flank || x < -p.trunk.flank {
+		return tAir, 0
+	}
 	s, u := p.frame.at(y, z)
 	sl := p.at(s)
 	rx, ru := x-float64(sl.sway), u-float64(sl.shift)
@@ -17,7 +21,7 @@ func (p *patient) classify(x, y, z float64) (tissue, uint8) {
 			return t, label
 		}
 	}
-	return p.surround(x, y, z, s, ru, rx, sl)
+	return p.surround(x, y, z, s, ru, rx, sl, skin)
 }
 
 // spineAt covers the column, the canal with all in it, the foramina and the

@@ -91,7 +91,7 @@ func drawNarrowing(d dice, grade func() spine.Grade) narrowing {
 	n := narrowing{share: d.between(0.3, 0.75)}
 	n.canal = [3]float64{d.between(0.75, 1), d.between(0.46, 0.64), d.between(0.12, 0.37)}[grade()]
 	for side := range 2 {
-		n.recess[side] = [3]float64{d.between(5.8, 10), d.between(3.2, 4.6), d.between(0.6, 2.3)}[grade()]
+		n.recess[side] = [3]float64{d.between(5.8, 10), d.between(3.3, 4.7), d.between(0.6, 2.3)}[grade()]
 		n.foramen[side] = [3]float64{d.between(0.68, 1), d.between(0.33, 0.52), d.between(0, 0.2)}[grade()]
 	}
 	return n
@@ -185,9 +185,9 @@ func (x *disc) shape(sl *slice) {
 	for i := range c.front {
 		px := float64(i)*canalCellMM - canalReach
 		left, right := gauss(px-10, 3.4), gauss(px+10, 3.4)
-		f := math.Exp(-math.Pow(px/11, 4))
+		f := math.Exp(-math.Pow(px/8, 4))
 		c.front[i] = front*f + c.corner[0]*left*(0.3+0.5*x.narrow.share) + c.corner[1]*right*(0.3+0.5*x.narrow.share)
-		c.rear[i] = 2.6*gauss(math.Abs(px)-7.5, 3.8) + rear*math.Exp(-px*px/(2*8*8)) +
+		c.rear[i] = 2.6*gauss(math.Abs(px)-7.5, 3.8) + rear*gauss(px, 6) +
 			c.corner[0]*left*(0.7-0.5*x.narrow.share) + c.corner[1]*right*(0.7-0.5*x.narrow.share)
 	}
 }

@@ -68,18 +68,23 @@ func (t *trunk) line(table *[2 * trunkReach]float32, z float64) float64 {
 	return float64(table[min(max(int(z+trunkReach), 0), 2*trunkReach-1)])
 }
 
+// backCurve is how far the back recedes at x from the midline's skin, with the
+// furrow of the back.
+func backCurve(x float64) float64 {
+	if x < 12 && x > -12 {
+		return x*x/420 + 3 - math.Abs(x)/4
+	}
+	return x * x / 420
+}
+
+// skin is y of the back at x and z.
+func (t *trunk) skin(x, z float64) float64 { return t.line(&t.back, z) - backCurve(x) }
+
 // surround is everything that is not spine.
-func (p *patient) surround(x, y, z, s, u, rx float64, sl *slice) (tissue, uint8) {
+func (p *patient) surround(x, y, z, s, u, rx float64, sl *slice, back float64) (tissue, uint8) {
 	t := &p.trunk
 	ax := math.Abs(x)
-	curve := x * x / 420
-	if ax < 12 {
-		curve += 3 * (1 - ax/12) // the furrow of the back
-	}
-	back := t.line(&t.back, z) - curve
-	if y > back || y < t.front || ax > t.flank {
-		return tAir, 0
-	}
+	curve := backCurve(x)
 	if y > back-1.6 || y < t.front+1.6 {
 		return tSkin, 0
 	}
