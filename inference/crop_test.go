@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"columna/models"
+	"columna/phantom"
 	"columna/spine"
 	"columna/volume"
 )
@@ -280,6 +281,36 @@ func TestAgeYears(t *testing.T) {
 	for _, s := range []string{"", "Y", "54", "-3Y", "xxY"} {
 		if _, ok := ageYears(s); ok {
 			t.Errorf("%q was read", s)
+		}
+	}
+}
+
+func TestCrop_FindsThePlacesOfAPhantom(t *testing.T) {
+	c := phantom.Generate(3, phantom.Options{Small: true, WithAxial: true, Pathology: 0.5})
+	anatomy := NewAnatomy(c.Truth)
+	for _, g := range c.Grades {
+		crop, reason := anatomy.Crop(&c.Study, g.Condition, g.Level, 32)
+		if crop == nil {
+			t.Errorf("%s %s: %s", g.Condition, g.Level, reason)
+			continue
+		}
+		if d := crop.Point.LPS.Sub(g.Point.LPS).Norm(); d > 9 {
+			t.Errorf("%s %s: %.1f mm from the place of the truth", g.Condition, g.Level, d)
+		}
+	}
+}
+
+func TestAssemble_KeepsAPhantomsStructures(t *testing.T) {
+	c := phantom.Generate(5, phantom.Options{Small: true, Pathology: 0.5})
+	grid := CanonicalGrid(c.Truth.Grid, [3]int{128, 192, 16}, [3]float64{1.5, 1.5, 4})
+	a := answerFor(c.Truth.Resample(grid), 0.7, asTold)
+	got, flags := Assemble(a.semantic, a.level, grid, c.Truth.Grid)
+	if len(flags) != 0 {
+		t.Errorf("flags: %s", flagText(flags))
+	}
+	for _, s := range c.Levels {
+		if d := dice(got, c.Truth, s); d < 0.8 {
+			t.Errorf("Dice of %s is %.3f", s, d)
 		}
 	}
 }
