@@ -97,6 +97,7 @@ func (a *App) show(o fyne.CanvasObject) {
 func (a *App) showWorklist() {
 	a.leaveRoom()
 	a.win.SetTitle("Columna")
+	a.jobs.say("")
 	if a.worklist == nil {
 		a.worklist = newWorklist(a)
 	}

@@ -20,6 +20,7 @@ type flat struct {
 	Off        bool // cannot be pressed
 	Strong     bool // the one thing to do next
 	Center     bool
+	Tight      bool        // no space at the left, the hint right after the word; for column heads
 	Ink        color.Color // nil: the theme's
 	Swatch     color.Color // a square before the word
 	Tap        func()
@@ -106,6 +107,11 @@ func (r *flatRenderer) Layout(s fyne.Size) {
 	if r.f.Center {
 		x = (s.Width - tm.Width) / 2
 	}
+	if r.f.Tight {
+		r.text.Move(fyne.NewPos(0, (s.Height-tm.Height)/2))
+		r.hint.Move(fyne.NewPos(tm.Width+4, (s.Height-hm.Height)/2))
+		return
+	}
 	r.text.Move(fyne.NewPos(x, (s.Height-tm.Height)/2))
 	r.hint.Move(fyne.NewPos(s.Width-hm.Width-8, (s.Height-hm.Height)/2))
 }
@@ -125,12 +131,19 @@ func (r *flatRenderer) MinSize() fyne.Size {
 func (r *flatRenderer) Refresh() {
 	p, f := assets.Dark(), r.f
 	r.text.Text, r.hint.Text = f.Text, f.Hint
+	if f.Tight {
+		r.text.TextSize = 11
+	}
 	var back, ink, bar color.Color = color.Transparent, p.Ink, color.Transparent
 	switch {
 	case f.Off:
 		ink = p.Faint
 	case f.Strong:
 		back, ink = p.Accent, p.AccentInk
+	case f.Tight:
+		if f.hover && f.Tap != nil {
+			back = p.Raised
+		}
 	case f.On:
 		back, bar = p.Hover, p.Accent
 	case f.hover:
@@ -141,6 +154,9 @@ func (r *flatRenderer) Refresh() {
 	}
 	r.back.FillColor, r.text.Color, r.bar.FillColor = back, ink, bar
 	r.hint.Color = p.Quiet
+	if f.Strong {
+		r.hint.Color = p.AccentInk
+	}
 	r.swatch.FillColor = color.Transparent
 	if f.Swatch != nil {
 		r.swatch.FillColor = f.Swatch

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"math"
+
 	"columna/assets"
 	"columna/spine"
 	"columna/viewer"
@@ -213,11 +215,30 @@ func (r *room) mark(n int) {
 	m.Names = r.names
 	if r.overlay.Mask != nil && n < paneHeat && r.session.State() != spine.Accepted {
 		m.Badge = "AI"
+		if r.touched {
+			m.Badge = "AI + edits"
+		}
 	}
 	m.References = r.references(n)
-	if c := r.session.Grades()[r.cond][r.level]; c.AI.Point != nil && !r.blind {
-		m.Points = []render.Mark{{MM: c.AI.Point.LPS, Text: "AI " + r.cond.Title(), Color: assets.Dark().Warning}}
+	if n == paneAxial {
+		m.Caption = r.axialCaption(sc)
 	}
+	if c := r.session.Grades()[r.cond][r.level]; c.AI.Point != nil && !r.blind {
+		m.Points = []render.Mark{{MM: c.AI.Point.LPS, Color: assets.Dark().Warning}}
+	}
+}
+
+// axialCaption names the disc that an axial slice passes through, if any.
+func (r *room) axialCaption(sc *render.Scene) string {
+	_, f, k := sc.Stack.At(sc.Slice)
+	for l := range spine.Level(spine.LevelCount) {
+		for _, name := range r.names {
+			if name.Structure == l.Disc() && math.Abs(name.MM.Sub(f.CenterMM(k)).Dot(f.Normal)) < 4 {
+				return sc.Stack.Title() + "  " + l.Title()
+			}
+		}
+	}
+	return sc.Stack.Title()
 }
 
 // references are the slices of the other panes that cross this one: the axial

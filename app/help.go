@@ -45,7 +45,7 @@ func (a *App) help() {
 			}
 		}
 	}
-	body := container.NewVBox(container.NewGridWithColumns(2, padded(left, 8, 2), padded(right, 8, 2)), gapV(6), text(notice, 12, assets.Dark().Quiet))
+	body := container.NewVBox(container.NewHBox(container.New(column{460}, left), container.New(column{430}, right)), gapV(6), text(notice, 12, assets.Dark().Quiet))
 	d := dialog.NewCustom("Mouse and keys", "Close", padded(body, 8, 4), a.win)
 	d.SetOnClosed(func() { a.inRoom((*room).focusActive) })
 	d.Show()

@@ -45,21 +45,19 @@ func newJobs(ctx context.Context, do Dispatcher) *jobs {
 	j.stop = newFlat("Cancel", "Esc", j.cancelAll)
 	j.stop.Hide()
 	j.track = container.New(&progressTrack{j}, j.fill)
-	line := container.New(parts{[]float32{1, 0.6, 0}}, j.words, j.track, j.stop)
+	standing := text(notice, 11, p.Quiet)
+	line := container.New(parts{[]float32{1, 0.25, 0, 0}}, j.words, j.track, j.stop, standing)
 	j.bar = container.NewStack(canvas.NewRectangle(p.Surface), container.New(row{26}, padded(line, 10, 0)))
 	j.say("")
 	return j
 }
 
-// notice is what the bar says at rest; it never goes away for long.
-const notice = "Not a medical device. Models are not validated for clinical use; every AI result needs a reader."
+// notice stands at the foot of the window at all times.
+const notice = "Not a medical device · models not validated for clinical use"
 
-// say shows a sentence at rest; an empty one shows the standing notice.
+// say shows a sentence; an empty one clears the place.
 func (j *jobs) say(s string) {
 	j.words.Color = assets.Dark().Ink
-	if s == "" {
-		s, j.words.Color = notice, assets.Dark().Quiet
-	}
 	j.words.Text = s
 	j.words.Refresh()
 }

@@ -62,6 +62,8 @@ func (r row) MinSize(objects []fyne.CanvasObject) fyne.Size {
 
 func (r row) Layout(objects []fyne.CanvasObject, size fyne.Size) { column{}.Layout(objects, size) }
 
+const partsGap = 6
+
 // parts shares the width by weights; a weight of 0 takes the minimum width.
 type parts struct{ weights []float32 }
 
@@ -70,15 +72,16 @@ func (p parts) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	for n, o := range objects {
 		m := o.MinSize()
 		s.Height = max(s.Height, m.Height)
-		if n < len(p.weights) && p.weights[n] == 0 {
+		if p.weights[n] == 0 {
 			s.Width += m.Width
 		}
 	}
+	s.Width += partsGap * float32(max(len(objects)-1, 0))
 	return s
 }
 
 func (p parts) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	const gap = 6
+	const gap = partsGap
 	free, sum := size.Width-gap*float32(len(objects)-1), float32(0)
 	for n, o := range objects {
 		if p.weights[n] == 0 {

@@ -227,7 +227,7 @@ func (l *structureLine) refresh(r *room, present bool) {
 	if !present {
 		l.pick.Ink = assets.Dark().Faint
 	}
-	l.eye.Text, l.eye.Ink = "shown", nil
+	l.eye.Text, l.eye.Ink = "shown", assets.Dark().Quiet
 	if !r.overlay.Visible(l.info.Structure) {
 		l.eye.Text, l.eye.Ink = "hidden", assets.Dark().Faint
 	}

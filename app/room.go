@@ -47,12 +47,13 @@ type room struct {
 	hushed  bool // Space is held: no overlays
 
 	// what is done
-	mode   mode
-	tool   tool
-	label  spine.Structure
-	radius float64 // brush, mm
-	sphere bool
-	stroke bool // a stroke is open
+	mode    mode
+	tool    tool
+	label   spine.Structure
+	radius  float64 // brush, mm
+	sphere  bool
+	stroke  bool // a stroke is open
+	touched bool // the mask is no longer the AI's alone
 
 	// what is read
 	cond   spine.Condition
@@ -81,7 +82,20 @@ func newRoom(a *App, s *review.Session) *room {
 	r.level = r.gravest()
 	r.goLevel(r.level)
 	r.refreshAll()
+	r.greet()
 	return r
+}
+
+// greet says what a reader must know of the case as it was opened.
+func (r *room) greet() {
+	switch w := r.session.Warnings(); {
+	case len(w) > 0:
+		r.app.jobs.say(sentence(w[0]))
+	case r.session.Recovered() > 0:
+		r.app.jobs.say(fmt.Sprintf("%d unsaved edits of the last session were brought back; Ctrl + S keeps them.", r.session.Recovered()))
+	default:
+		r.app.jobs.say("")
+	}
 }
 
 // buildPanes makes the six widgets and their wiring.
@@ -227,6 +241,7 @@ func (r *room) refreshAll() {
 func (r *room) refreshCompare() {
 	sc := &r.panes[paneCompare].Scene
 	sc.Compare = r.session.AIMask()
+	r.touched = sc.Compare != nil && !sameLabels(sc.Compare, r.session.Mask())
 	sc.Marks.Note = "blue: added   orange: removed   white: relabelled"
 	if sc.Compare == nil {
 		sc.Marks.Note = "no AI mask yet: Analyse makes one"
@@ -234,7 +249,7 @@ func (r *room) refreshCompare() {
 		return
 	}
 	sc.Overlay = r.overlay
-	if !r.session.Dirty() && sameLabels(sc.Compare, r.session.Mask()) {
+	if !r.touched {
 		sc.Marks.Note = "no difference from the AI's mask"
 	}
 }

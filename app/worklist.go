@@ -38,6 +38,9 @@ type worklist struct {
 	asked    map[int]bool
 	total    int
 	selected int
+	columns  map[review.SortKey]*flat
+	order    review.SortKey
+	rising   bool
 	serial   int // of the query: answers to older ones are dropped
 }
 
@@ -49,7 +52,7 @@ func worklistColumns() (names []string, weights []float32) {
 
 func newWorklist(a *App) *worklist {
 	p := assets.Dark()
-	w := &worklist{app: a, count: text("", 12, p.Quiet), headline: text("", 18, p.Ink), hint: text("", 13, p.Quiet)}
+	w := &worklist{app: a, columns: map[review.SortKey]*flat{}, order: review.ByChanged, count: text("", 12, p.Quiet), headline: text("", 18, p.Ink), hint: text("", 13, p.Quiet)}
 	w.search = newSearchEntry(w)
 	add := newFlat("Import…", "Ctrl+O", w.chooseImport)
 	add.Strong = true
@@ -63,18 +66,43 @@ func newWorklist(a *App) *worklist {
 	action.Strong = true
 	w.empty = container.NewCenter(container.NewVBox(w.headline, w.hint, container.NewCenter(padded(action, 0, 10))))
 	foot := container.New(row{24}, padded(container.New(parts{[]float32{1, 0}}, w.count, text("↑ ↓ choose   Enter open   Ctrl+F search   ? keys", 11, p.Quiet)), 16, 0))
-	head := container.NewVBox(container.New(row{52}, padded(top, 16, 9)), hairline(), container.New(row{28}, padded(w.heads(), 16, 0)), hairline())
+	head := container.NewVBox(container.New(row{48}, padded(top, 16, 8)), hairline(), container.New(row{28}, padded(w.heads(), 16, 0)), hairline())
 	w.root = container.NewBorder(head, container.NewVBox(hairline(), foot), nil, nil, container.NewStack(w.list, w.empty))
 	return w
 }
 
+// heads are the column titles; those with an order sort by it, and turn it
+// round when pressed again.
 func (w *worklist) heads() fyne.CanvasObject {
 	names, weights := worklistColumns()
+	orders := map[int]review.SortKey{0: review.ByName, 2: review.ByDate, 5: review.ByWorst, 6: review.ByFlags, 7: review.ByState, 8: review.ByChanged}
 	line := container.New(parts{weights})
-	for _, n := range names {
-		line.Add(text(n, 11, assets.Dark().Quiet))
+	for n, name := range names {
+		f := newFlat(name, "", nil)
+		f.Tight, f.Ink = true, assets.Dark().Quiet
+		if key, ok := orders[n]; ok {
+			f.Tap = func() { w.sortBy(key) }
+			w.columns[key] = f
+		}
+		line.Add(f)
 	}
 	return line
+}
+
+func (w *worklist) sortBy(key review.SortKey) {
+	if w.order == key {
+		w.rising = !w.rising
+	} else {
+		w.order, w.rising = key, key == review.ByName
+	}
+	for k, f := range w.columns {
+		f.Hint = ""
+		if k == w.order {
+			f.Hint = map[bool]string{true: "▲", false: "▼"}[w.rising]
+		}
+		f.Refresh()
+	}
+	w.reload()
 }
 
 // reload asks for the first page anew, in the background.
@@ -89,7 +117,7 @@ func (w *worklist) load(page int) {
 		return
 	}
 	w.asked[page] = true
-	serial, query := w.serial, review.Filter{Text: strings.TrimSpace(w.search.Text), Offset: page * pageSize, Limit: pageSize}
+	serial, query := w.serial, review.Filter{Text: strings.TrimSpace(w.search.Text), SortBy: w.order, Ascending: w.rising, Offset: page * pageSize, Limit: pageSize}
 	go func() {
 		rows, total, err := w.app.desk.Worklist(w.app.ctx, query)
 		w.app.do(func() { w.loaded(serial, page, rows, total, err) })
@@ -269,7 +297,7 @@ func newCaseLine(w *worklist) *caseLine {
 
 // CreateRenderer implements fyne.Widget.
 func (c *caseLine) CreateRenderer() fyne.WidgetRenderer {
-	return widget.NewSimpleRenderer(container.NewStack(c.back, container.New(row{34}, padded(c.line, 12, 0))))
+	return widget.NewSimpleRenderer(container.NewStack(c.back, container.New(row{34}, padded(c.line, 16, 0))))
 }
 
 // show fills the line with a case.
@@ -285,7 +313,7 @@ func (c *caseLine) show(n int, r review.CaseRow, ok, chosen bool) {
 	for _, x := range weights {
 		sum += x
 	}
-	width := c.w.list.Size().Width - 24 - 6*float32(len(weights)-1)
+	width := c.w.list.Size().Width - 32 - partsGap*float32(len(weights)-1)
 	for i, t := range c.cells {
 		t.Text, t.Color = fit(values[i], width*weights[i]/sum, t.TextSize), p.Quiet
 	}
@@ -329,7 +357,7 @@ func (c *caseLine) MouseOut() { c.hover = false; c.paint() }
 
 // caseWords are the columns of a case.
 func caseWords(r review.CaseRow) [9]string {
-	name := r.PatientName
+	name := render.PersonName(r.PatientName)
 	if name == "" {
 		name = r.PatientID
 	} else if r.PatientID != "" && r.PatientID != name {
@@ -364,8 +392,11 @@ func gradeWord(g spine.Grade) string {
 // gradeInk is a grade's colour for words on the dark surface.
 func gradeInk(g spine.Grade) color.Color {
 	face, ink := assets.Severity(int(g))
-	if g == spine.NormalMild {
+	switch g {
+	case spine.NormalMild:
 		return ink
+	case spine.Severe:
+		return render.Lighten(face)
 	}
 	return face
 }

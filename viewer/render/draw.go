@@ -152,8 +152,8 @@ func disc(dst *image.RGBA, cx, cy, radius float64, c color.RGBA) {
 	}
 }
 
-// lighten lifts a structure's colour so that letters in it read on black.
-func lighten(c color.RGBA) color.RGBA {
+// Lighten lifts a structure's colour so that letters in it read on black.
+func Lighten(c color.RGBA) color.RGBA {
 	up := func(v uint8) uint8 { return uint8(float64(v) + (255-float64(v))*0.35) }
 	return color.RGBA{up(c.R), up(c.G), up(c.B), 255}
 }

@@ -76,7 +76,7 @@ func (p *Painter) crosshair(mm volume.Vec3, d float64, c color.RGBA) {
 	}
 	w, h := float64(p.img.Rect.Dx()), float64(p.img.Rect.Dy())
 	gap := 14 * d
-	c = faded(c, 170)
+	c = faded(c, 120)
 	line(p.img, 0, y, x-gap, y, d, c, dash)
 	line(p.img, x+gap, y, w, y, d, c, dash)
 	line(p.img, x, 0, x, y-gap, d, c, dash)

@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"image"
+	"strings"
 
 	"columna/assets"
 	"columna/spine"
@@ -55,7 +56,7 @@ func header(dst *image.RGBA, r image.Rectangle, s Sheet, typ *Type) {
 
 // StudyTitle is one line about a study: who, age and sex, date, field.
 func StudyTitle(st *spine.Study) string {
-	out := st.PatientName
+	out := PersonName(st.PatientName)
 	if out == "" {
 		out = st.PatientID
 	}
@@ -68,6 +69,19 @@ func StudyTitle(st *spine.Study) string {
 		}
 	}
 	return out
+}
+
+// PersonName writes DICOM's family^given^middle as "family, given middle".
+func PersonName(pn string) string {
+	parts := strings.Split(strings.SplitN(pn, "=", 2)[0], "^")
+	for i := range parts {
+		parts[i] = strings.TrimSpace(parts[i])
+	}
+	if len(parts) == 1 || strings.Join(parts[1:], "") == "" {
+		return parts[0]
+	}
+	given := strings.Join(strings.Fields(strings.Join(parts[1:min(len(parts), 3)], " ")), " ")
+	return strings.TrimSuffix(parts[0]+", "+given, ", ")
 }
 
 // AgeSex joins a DICOM age (AS, such as 054Y) and sex, such as "54 y F".

@@ -83,10 +83,10 @@ func (p *Painter) names(s *Scene, d float64) {
 		if y < 46*d || y > h-34*d {
 			continue
 		}
-		st := Style{Size: 12 * d, Medium: true, Color: lighten(n.Color), Halo: true}
+		st := Style{Size: 12 * d, Medium: true, Color: Lighten(n.Color), Halo: true}
 		p.typ.Draw(p.img, x, int(y+4*d), n.Name, st)
 		w := float64(p.typ.Width(n.Name, st))
-		line(p.img, float64(x)+w+4*d, y, float64(x)+w+12*d, y, d, lighten(n.Color), 0)
+		line(p.img, float64(x)+w+4*d, y, float64(x)+w+12*d, y, d, Lighten(n.Color), 0)
 	}
 }
 

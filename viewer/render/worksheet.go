@@ -114,7 +114,7 @@ func (ws *Worksheet) cell(dst *image.RGBA, r image.Rectangle, c spine.Condition,
 	default:
 		Fill(dst, r, dim(face))
 		frame(dst, r, max(1, int(1.2*d)), outline(face, grade))
-		ink = lighten(outline(face, grade))
+		ink = Lighten(outline(face, grade))
 	}
 	letters := r
 	showP := cell.Probability > 0 && grade != spine.Ungraded && grade != spine.NotGradable && cell.AI == grade
@@ -137,7 +137,7 @@ func (ws *Worksheet) cell(dst *image.RGBA, r image.Rectangle, c spine.Condition,
 // outline is the rim of an AI grade; normal's own fill is too dark for a rim.
 func outline(face color.RGBA, g spine.Grade) color.RGBA {
 	if g == spine.NormalMild || g == spine.NotGradable {
-		return lighten(face)
+		return Lighten(face)
 	}
 	return face
 }
