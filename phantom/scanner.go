@@ -33,7 +33,10 @@ func newAcquisition(seed uint64, o Options, p *patient) *acquisition {
 	contrast := newDice(seed, streamContrast)
 	random := contrast.chance(o.RandomContrast)
 	a.pulses = drawPulses(d, field)
-	a.pal = newPalette(p.matters(contrast, field), a.pulses, contrast, 0.09, random)
+	fat := fatMatter
+	fat.t1 = fatT1(field)
+	fat.t2 *= contrast.between(0.85, 1.2)
+	a.pal = newPalette(p.matters(contrast, field), fat, a.pulses, contrast, 0.09, random)
 	a.noise = math.Exp(d.about(-4.35, 0.45))
 	if o.Noise > 0 {
 		a.noise *= o.Noise

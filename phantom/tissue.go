@@ -122,12 +122,11 @@ func (p pulse) signal(pd, t1, t2 float64) float64 {
 }
 
 // of is the signal of a tissue: its water and fat pools in proportion.
-func (p pulse) of(m matter) float64 {
+func (p pulse) of(m, fat matter) float64 {
 	if m.pd == 0 {
 		return 0
 	}
-	f := p.signal(fatMatter.pd, fatMatter.t1, fatMatter.t2)
-	return (1-m.fat)*p.signal(m.pd, m.t1, m.t2) + m.fat*f
+	return (1-m.fat)*p.signal(m.pd, m.t1, m.t2) + m.fat*p.signal(fat.pd, fat.t1, fat.t2)
 }
 
 // The sequences in the order of every palette.
@@ -148,7 +147,7 @@ type palette struct {
 // newPalette computes the signals of one patient on one scanner. jitter is the
 // relative variation of each tissue's parameters; with random contrast each
 // tissue gets an intensity of its own choice instead of the physics'.
-func newPalette(m [tissueCount]matter, pulses [seqCount]pulse, d dice, jitter float64, random bool) *palette {
+func newPalette(m [tissueCount]matter, fat matter, pulses [seqCount]pulse, d dice, jitter float64, random bool) *palette {
 	p := &palette{}
 	for t, tm := range m {
 		tm.pd *= 1 + d.about(0, jitter*0.4)
@@ -158,7 +157,7 @@ func newPalette(m [tissueCount]matter, pulses [seqCount]pulse, d dice, jitter fl
 		p.texture[t] = float32(tm.texture * d.between(0.6, 1.5))
 		p.scale[t] = 4 / max(4*tm.grain*d.between(0.7, 1.4), 0.5)
 		for q, seq := range pulses {
-			p.value[t][q] = float32(seq.of(tm))
+			p.value[t][q] = float32(seq.of(tm, fat))
 			if random && t != int(tAir) {
 				p.value[t][q] = float32(d.between(0.02, 1))
 			}
