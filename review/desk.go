@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"columna/inference"
+	"columna/models"
 	"columna/store"
 )
 
@@ -22,6 +24,8 @@ type Config struct {
 	DBPath  string // "" for the user's own database
 	Threads int    // of the networks, 0 for all cores
 	Author  string // signs what is stored
+	// Models replaces shipped networks by name, such as one that was fine-tuned.
+	Models map[string]*models.Model
 }
 
 // Progress hears how far long work has come: what is done now and the fraction
@@ -95,7 +99,7 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Desk{db: db, author: c.Author, reader: newReader(c.Threads)}, nil
+	return &Desk{db: db, author: c.Author, reader: newReader(inference.Config{Models: c.Models, Threads: c.Threads})}, nil
 }
 
 // defaultDB is columna.db in the user's data folder.

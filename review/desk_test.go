@@ -130,7 +130,7 @@ func TestOpenCase_LeavesOutWhatIsGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.RemoveAll(filepath.Join(dir, "T1")); err != nil {
+	if err := os.RemoveAll(filepath.Join(dir, "sagittal", "T1")); err != nil {
 		t.Fatal(err)
 	}
 	s := openCase(t, d, r.Cases[0].ID)

@@ -71,7 +71,7 @@ func writeStudy(t *testing.T, s *spine.Study) string {
 	t.Helper()
 	dir := t.TempDir()
 	for n := range s.Series {
-		if err := dicom.WriteSeries(filepath.Join(dir, string(s.Series[n].Sequence)), s, &s.Series[n]); err != nil {
+		if err := dicom.WriteSeries(filepath.Join(dir, string(s.Series[n].Plane), string(s.Series[n].Sequence)), s, &s.Series[n]); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -82,19 +82,19 @@ func (d *Desk) Models(ctx context.Context) (out []models.Spec, err error) {
 // reader opens the networks when they are first needed and closes them when
 // nobody uses them any more.
 type reader struct {
-	threads int
+	config  inference.Config
 	life    context.Context // ends when the desk closes
 	end     context.CancelFunc
 	running sync.WaitGroup
 
-	mu     sync.Mutex // guards pipeline and closed
+	mu     sync.Mutex // guards nets and closed
 	nets   *inference.Pipeline
 	closed bool
 }
 
-func newReader(threads int) *reader {
+func newReader(c inference.Config) *reader {
 	life, end := context.WithCancel(context.Background())
-	return &reader{threads: threads, life: life, end: end}
+	return &reader{config: c, life: life, end: end}
 }
 
 // with runs f with the networks; closing the desk ends the context of f.
@@ -121,7 +121,7 @@ func (r *reader) open() (*inference.Pipeline, error) {
 		return nil, errors.New("the worklist is closed")
 	}
 	if r.nets == nil {
-		n, err := inference.New(inference.Config{Threads: r.threads})
+		n, err := inference.New(r.config)
 		if err != nil {
 			return nil, err
 		}
