@@ -125,7 +125,7 @@ func (u *upsampler) name(class int, at [8]int, weight [8]float32) uint8 {
 		best := spine.Background
 		for n, w := range weight {
 			s := spine.Structure(u.names.Data[at[n]])
-			if SemanticClass(s) == class {
+			if ofKind(s, class) {
 				if votes[s] += w; votes[s] > votes[best] {
 					best = s
 				}
@@ -140,6 +140,14 @@ func (u *upsampler) name(class int, at [8]int, weight [8]float32) uint8 {
 		return unnamedDisc
 	}
 	return 0
+}
+
+// ofKind reports whether a piece of a class may have a name; a body may be S1.
+func ofKind(s spine.Structure, class int) bool {
+	if class == classDisc {
+		return s.IsDisc()
+	}
+	return s.IsVertebra()
 }
 
 // corners are the eight voxels around a continuous index and their trilinear
@@ -186,7 +194,7 @@ func (m *netMap) flags(pieces []piece, c chain) []spine.Flag {
 	}
 	if len(m.sacrum) == 0 {
 		add("The sacrum was not found: levels are counted by their look alone. Check the numbering.", at[lowest])
-	} else if lowest > 1 {
+	} else if lowest > placeL5S1+1 {
 		add(fmt.Sprintf("Nothing was found between the sacrum and %s. Check the numbering.", placeStructure(lowest)), at[lowest])
 	}
 	if c.margin < uncertainMargin {

@@ -163,6 +163,24 @@ func TestAssemble_CountsByLookWithoutASacrum(t *testing.T) {
 	}
 }
 
+func TestAssemble_KnowsASacrumThatWasTakenForAVertebra(t *testing.T) {
+	truth := upright.mask(netGrid())
+	a := answerFor(truth, 0.5, asTold)
+	n := truth.Len()
+	for i, l := range truth.Data {
+		if spine.Structure(l) == spine.S1 {
+			a.semantic[classSacrum*n+i] -= 4
+			a.semantic[classVertebra*n+i] += 4
+		}
+	}
+	got, _ := Assemble(a.semantic, a.level, a.grid, a.grid)
+	for _, s := range []spine.Structure{spine.S1, spine.DiscL5S1, spine.L5, spine.L1} {
+		if d := dice(got, truth, s); d < 0.9 {
+			t.Errorf("Dice of %s is %.3f", s, d)
+		}
+	}
+}
+
 func TestAssemble_DropsIslandsAwayFromTheSpine(t *testing.T) {
 	truth := upright.mask(netGrid())
 	seen := truth.Clone()

@@ -6,9 +6,10 @@ import (
 	"columna/spine"
 )
 
-// The chain model names vertebrae and discs. Counted upwards from the L5/S1
-// disc, places alternate: 0 disc L5/S1, 1 L5, 2 disc L4/L5, .. 9 L1, 10 disc
-// T12/L1, 11 T12, and so on. Each piece that was found takes a place or is left
+// The chain model names vertebrae and discs. Counted upwards, places alternate
+// between discs (even) and bodies (odd): 1 S1, 2 disc L5/S1, 3 L5, 4 disc L4/L5,
+// .. 11 L1, 12 disc T12/L1, 13 T12, and so on. Place 1 is for a sacrum that the
+// network took for a vertebra. Each piece that was found takes a place or is left
 // out; the cheapest assignment wins, in nats:
 //   - what the network's level output says of the piece, clipped, so that many
 //     confident voxels cannot outvote the sacrum;
@@ -17,15 +18,20 @@ import (
 //   - the distance of the lowest piece to the sacrum, where it is in view;
 //   - a price for leaving a piece out, by its size.
 const (
-	places         = 26
+	places         = 28
 	pitchPriorMM   = 17.5 // from a disc's middle to its neighbouring body's
 	floorLog       = -3   // a node is never held less likely than e^-3 per piece
 	gapCost        = 2.5
 	skipCost       = 9.0
 	sacrumGapCost  = 20.0
 	sacrumToDiscMM = 6.0
-	none           = -2 // the place of a piece that is left out
-	sacralPlace    = -1
+	strayS1Cost    = 5.0
+	partialSize    = 0.6
+	none           = -1 // the place of a piece that is left out
+	placeS1        = 1
+	placeL5S1      = 2
+	placeT12L1     = 12
+	placeT12       = 13
 )
 
 // piece is one vertebral body or disc that was found.
@@ -84,7 +90,7 @@ func solveChain(pieces []piece, anchored bool) chain {
 
 // cheapest is the best way to have piece n at place q.
 func cheapest(pieces []piece, table [][places]link, n, q int, pitch float64, anchored bool) link {
-	if pieces[n].disc != (q%2 == 0) {
+	if pieces[n].disc != (q%2 == 0) || q < placeS1 {
 		return link{cost: math.Inf(1), piece: -1}
 	}
 	best := link{cost: skipAll(pieces, 0, n) + startCost(pieces[n], q, anchored), piece: -1}
@@ -105,17 +111,24 @@ func cheapest(pieces []piece, table [][places]link, n, q int, pitch float64, anc
 // startCost is the price of piece p being the lowest, at place q. Without a
 // sacrum low places are preferred a little: lumbar studies usually reach it.
 func startCost(p piece, q int, anchored bool) float64 {
-	if !anchored || math.IsInf(p.sacrumMM, 1) {
+	if !anchored {
 		return 0.15 * float64(q)
 	}
-	want := sacrumToDiscMM + float64(q)*pitchPriorMM
-	return math.Min(square((p.sacrumMM-want)/7)/2, 30) + gapCost*float64(q) + sacrumGapCost*math.Max(0, float64(q-1))
+	if q == placeS1 { // beside what was called sacrum there is a part of it called body
+		return strayS1Cost + math.Min(square((p.sacrumMM-sacrumToDiscMM)/7)/2, 30)
+	}
+	above := float64(q - placeL5S1)
+	want := sacrumToDiscMM + above*pitchPriorMM
+	return math.Min(square((p.sacrumMM-want)/7)/2, 30) + gapCost*above + sacrumGapCost*math.Max(0, above-1)
 }
 
 // stepCost is the price of two pieces being steps places apart.
 func stepCost(below, above piece, steps int, pitch float64) float64 {
 	d := distance(below.at, above.at)
 	want := pitch * float64(steps)
+	if above.size < partialSize { // cut off by the edge of the image: its middle lies low
+		want -= pitch * 0.7 * (1 - above.size)
+	}
 	share := 0.25
 	if d < want {
 		share = 0.11 // pieces that are close leave no room for one between them
@@ -165,7 +178,7 @@ func shiftCost(pieces []piece, place []int, shift int) float64 {
 		if q == none {
 			continue
 		}
-		if q+shift < 0 || q+shift >= places {
+		if q+shift < placeS1 || q+shift >= places {
 			return math.Inf(1)
 		}
 		extra += unary(pieces[n], q+shift) - unary(pieces[n], q)
@@ -174,32 +187,20 @@ func shiftCost(pieces []piece, place []int, shift int) float64 {
 }
 
 // placeNode is the graph node of a place.
-func placeNode(q int) int {
-	switch {
-	case q == sacralPlace:
-		return int(spine.S1)
-	case q == 11:
-		return nodeT12
-	case q == 10:
-		return nodeDiscT12
-	case q > 11:
-		return nodeAbove
-	}
-	return int(placeStructure(q))
-}
+func placeNode(q int) int { return LevelNode(placeStructure(q)) }
 
 // placeStructure is the structure of a place.
 func placeStructure(q int) spine.Structure {
 	switch {
-	case q == sacralPlace:
+	case q == placeS1:
 		return spine.S1
-	case q < 10 && q%2 == 0:
-		return spine.DiscL5S1 - spine.Structure(q/2)
-	case q < 10:
-		return spine.L5 - spine.Structure(q/2)
-	case q == 10:
+	case q < placeT12L1 && q%2 == 0:
+		return spine.DiscL5S1 - spine.Structure((q-placeL5S1)/2)
+	case q < placeT12L1:
+		return spine.L5 - spine.Structure((q-placeL5S1)/2)
+	case q == placeT12L1:
 		return spine.DiscT12L1
-	case q == 11:
+	case q == placeT12:
 		return spine.T12
 	case q%2 == 0:
 		return spine.DiscAbove

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"columna/spine"
 	"columna/volume"
 )
 
@@ -232,12 +233,13 @@ func (m *netMap) byHeight(p piece, lo, hi float64) []piece {
 	return out
 }
 
-// kindNodes are the nodes that a body or a disc can have.
+// kindNodes are the nodes that a body (S1 may be taken for one) or a disc can
+// have.
 func kindNodes(disc bool) []int {
 	if disc {
 		return []int{6, 7, 8, 9, 10, nodeDiscT12, nodeAbove}
 	}
-	return []int{1, 2, 3, 4, 5, nodeT12, nodeAbove}
+	return []int{1, 2, 3, 4, 5, int(spine.S1), nodeT12, nodeAbove}
 }
 
 // nodes is the logarithm of each node's mean probability over a piece, among the

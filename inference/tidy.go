@@ -54,7 +54,8 @@ func spread(m *volume.LabelMap) {
 	}
 }
 
-// namedNeighbour is the name that an unnamed voxel can take from its faces.
+// namedNeighbour is the name that an unnamed voxel can take from its faces. The
+// sacrum's is not passed on: it has a class of its own.
 func namedNeighbour(m *volume.LabelMap, n int) uint8 {
 	class := classVertebra
 	if m.Data[n] == unnamedDisc {
