@@ -37,7 +37,7 @@ var rooms = map[string]room{
 	"store":            {[]string{"volume", "spine", "annotate"}, "the only SQL; it knows domain types and the strokes it journals"},
 	"report":           {[]string{"volume", "volume/nifti", "volume/metaimage", "spine", "dicom"}, "exporters take domain types"},
 	"export/graph":     {nil, "the graph builder is a library of its own"},
-	"export/nets":      {[]string{"export/graph", "spine"}, "a network is a function of graph values"},
+	"export/nets":      {[]string{"export/graph", "export/loss", "spine"}, "a network is a function of graph values"},
 	"export/loss":      {[]string{"export/graph"}, "a loss is a function of graph values"},
 	"export/dataset":   {[]string{"volume", "volume/nifti", "volume/metaimage", "spine", "phantom"}, "data in, samples out"},
 	"export/train": {[]string{"volume", "spine", "models", "internal/ort", "phantom", "inference",
