@@ -82,7 +82,7 @@ func (e *env) demoFiles(dir string, seed uint64) error {
 func (e *env) demoCase(d *review.Desk, dir string, seed uint64) (*review.Session, error) {
 	p := e.progress()
 	p("making a synthetic study", 0)
-	c := phantom.Generate(seed, phantom.Options{WithAxial: true, WithSTIR: true, Pathology: 0.6})
+	c := phantom.Generate(seed, demoOptions())
 	folder := filepath.Join(dir, fmt.Sprintf("phantom-%d", seed))
 	if err := writePhantom(folder, c); err != nil {
 		return nil, err
@@ -107,6 +107,11 @@ func (e *env) demoCase(d *review.Desk, dir string, seed uint64) (*review.Session
 		return nil, err
 	}
 	return s, nil
+}
+
+// demoOptions are a study as a scanner would give it, with something to find.
+func demoOptions() phantom.Options {
+	return phantom.Options{WithAxial: true, WithSTIR: true, Pathology: 0.5, FieldT: 1.5, AlwaysLesion: true}
 }
 
 // demoResults writes screens, report, mask, table and summary.
@@ -170,7 +175,7 @@ func makePhantoms(e *env, args []string) error {
 			return err
 		}
 		id := fmt.Sprintf("phantom-%d", *seed+uint64(n))
-		c := phantom.Generate(*seed+uint64(n), phantom.Options{WithAxial: true, WithSTIR: true, Pathology: 0.5})
+		c := phantom.Generate(*seed+uint64(n), phantom.DefaultOptions())
 		if err := writePhantom(filepath.Join(*dir, id), c); err != nil {
 			return err
 		}
@@ -190,7 +195,12 @@ func writePhantom(dir string, c *phantom.Case) error {
 	for i := range c.Study.Series {
 		s := &c.Study.Series[i]
 		folder := strings.ToLower(fmt.Sprintf("%02d-%s-%s", s.Number, s.Plane, s.Sequence))
-		if err := dicom.WriteSeries(filepath.Join(dir, "dicom", folder), &c.Study, s); err != nil {
+		if err := dicom.WriteSeriesAs(filepath.Join(dir, "dicom", folder), &c.Study, s, acquisition(c, s.Sequence)); err != nil {
+			return err
+		}
+	}
+	if c.LesionMask != nil {
+		if err := report.WriteMask(filepath.Join(dir, "lesions.nii.gz"), c.LesionMask); err != nil {
 			return err
 		}
 	}
@@ -206,6 +216,15 @@ func writePhantom(dir string, c *phantom.Case) error {
 		return err
 	}
 	return f.Close()
+}
+
+// acquisition is the physics that the phantom's series was made with.
+func acquisition(c *phantom.Case, s spine.Sequence) dicom.Acquisition {
+	a := dicom.TypicalAcquisition(s)
+	if t, ok := c.Scanner.Timing[s]; ok {
+		a.TR, a.TE, a.TI = t.TRMS, t.TEMS, t.TIMS
+	}
+	return a
 }
 
 // sequenceFlags are --t1, --t2 and --stir.

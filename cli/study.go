@@ -27,15 +27,10 @@ func segment(e *env, args []string) error {
 		return badUsage("%s", e.usage())
 	}
 	return e.withStudy(inputs, func(p *inference.Pipeline, study *spine.Study, load float64) error {
-		began := time.Now()
-		seg, err := p.Segment(e.ctx, study)
+		a, err := p.Segment(e.ctx, study, e.progress())
 		if err != nil {
 			return err
 		}
-		a := &spine.Analysis{Mask: seg.Mask, MaskUID: seg.SeriesUID, Models: []spine.ModelRef{seg.Model},
-			Flags: append(inference.InputFlags(study), seg.Flags...), Seconds: map[string]float64{}}
-		a.Seconds["segment"] = time.Since(began).Seconds()
-		a.Seconds["total"] = a.Seconds["segment"]
 		addLoad(a, load)
 		if err := writeLabels(*out, a.Mask); err != nil {
 			return err
@@ -59,7 +54,7 @@ func grade(e *env, args []string) error {
 		return badUsage("%s", e.usage())
 	}
 	return e.withStudy(inputs, func(p *inference.Pipeline, study *spine.Study, load float64) error {
-		a, err := p.Analyse(e.ctx, study, inference.Progress(e.progress()))
+		a, err := p.Analyse(e.ctx, study, e.progress())
 		if err != nil {
 			return err
 		}
