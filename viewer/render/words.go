@@ -128,7 +128,7 @@ func ScaleLength(maxMM float64) (mm float64, name string) {
 	return mm, fmt.Sprintf("%g mm", mm)
 }
 
-// foot is the window and the AI mark at the bottom left.
+// foot is the window at the bottom left, and the AI mark above it.
 func (p *Painter) foot(s *Scene, d float64) {
 	pal := assets.Dark()
 	y := p.img.Rect.Dy() - int(8*d)
@@ -136,10 +136,9 @@ func (p *Painter) foot(s *Scene, d float64) {
 	if s.Marks.Badge != "" && s.Overlay != nil && !s.Overlay.Off {
 		st := Style{Size: 11 * d, Medium: true, Color: pal.AccentInk}
 		w := p.typ.Width(s.Marks.Badge, st)
-		box := image.Rect(x, y-int(12*d), x+w+int(8*d), y+int(3*d))
+		box := image.Rect(x, y-int(29*d), x+w+int(8*d), y-int(14*d))
 		Fill(p.img, box, pal.Accent)
 		p.typ.DrawIn(p.img, box, s.Marks.Badge, 1, st)
-		x = box.Max.X + int(8*d)
 	}
 	text := fmt.Sprintf("W %.0f  L %.0f", s.Window.Width(), s.Window.Level())
 	p.typ.Draw(p.img, x, y, text, Style{Size: 11 * d, Color: pal.Quiet, Halo: true})
