@@ -28,6 +28,7 @@ var rooms = map[string]room{
 	"volume/metaimage": {[]string{"volume"}, "a file format knows arrays only"},
 	"spine":            {[]string{"volume"}, "the clinical words do no I/O"},
 	"internal/ort":     {nil, "the runtime knows tensors only"},
+	"internal/locale":  {nil, "must be initialised before the toolkit"},
 	"models":           {[]string{"spine"}, "weights and cards, no behaviour"},
 	"assets":           {nil, "embedded files only"},
 	"phantom":          {[]string{"volume", "spine"}, "synthetic studies must not depend on how they are read"},
@@ -49,7 +50,7 @@ var rooms = map[string]room{
 	"app": {[]string{"review", "viewer", "viewer/render", "volume", "spine", "assets", "annotate", "inference"}, "windows ask review"},
 	"cli": {[]string{"review", "dicom", "export/nets", "export/graph", "export/train", "inference", "models", "phantom",
 		"report", "spine", "viewer/render", "volume", "volume/metaimage", "volume/nifti", "annotate"}, "a thin layer over review and the rooms it prints"},
-	"": {[]string{"app", "cli"}, "main joins cli and app"},
+	"": {[]string{"app", "cli", "internal/locale"}, "main joins cli and app"},
 }
 
 // fences say who alone may touch a third-party library, and why.
