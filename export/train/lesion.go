@@ -27,6 +27,7 @@ type LesionTask struct {
 	batch       int
 	train, held []LesionSample
 	byClass     [spine.LesionClassCount][]int
+	classes     []spine.LesionClass // those that occur in train
 	seed        uint64
 	about       string
 }
@@ -50,7 +51,7 @@ func (t *LesionTask) Batch(step int) map[string]ort.Tensor {
 	target := make([]float32, t.batch*spine.LesionClassCount)
 	for b := range t.batch {
 		r := source(t.seed, step, b)
-		class := (step*t.batch + b) % spine.LesionClassCount
+		class := t.classes[(step*t.batch+b)%len(t.classes)]
 		s := t.train[t.byClass[class][r.IntN(len(t.byClass[class]))]]
 		a := randomWarp(r, 15, 0.12, 2.5)
 		a.mirror, a.dk = r.IntN(2) == 0, r.IntN(3)-1
@@ -65,7 +66,7 @@ func (t *LesionTask) Batch(step int) map[string]ort.Tensor {
 			present[b*3+q] = 1
 		}
 		copy(tab[b*8:], s.Tabular[:])
-		target[b*spine.LesionClassCount+class] = 1
+		target[b*spine.LesionClassCount+int(class)] = 1
 	}
 	in := t.tensors(seq, present, tab, t.batch)
 	in["target"] = ort.Tensor{Shape: []int{t.batch, spine.LesionClassCount}, Data: target}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"columna/export/dataset"
@@ -36,7 +37,7 @@ func recipes() map[string]recipe {
 	return map[string]recipe{
 		"gfssnet":     {samples: 240, held: 8, steps: 4000, epoch: 100, rate: 2e-3, task: newSegmentation},
 		"stenosisnet": {samples: 200, held: 30, steps: 3000, epoch: 150, rate: 1e-3, task: newStenosis},
-		"desamba":     {samples: 300, held: 60, steps: 1600, epoch: 100, rate: 1e-3, task: newLesion},
+		"desamba":     {samples: 300, held: 60, steps: 1400, epoch: 100, rate: 1e-3, task: newLesion},
 	}
 }
 
@@ -114,8 +115,12 @@ func newLesion(ctx context.Context, o Options, r recipe) (Task, error) {
 		return nil, err
 	}
 	for i, s := range t.train {
+		if len(t.byClass[s.Class]) == 0 {
+			t.classes = append(t.classes, s.Class)
+		}
 		t.byClass[s.Class] = append(t.byClass[s.Class], i)
 	}
+	slices.Sort(t.classes)
 	t.about = fmt.Sprintf("%d lesions of %d synthetic phantom studies.", len(t.train), r.samples)
 	return t, nil
 }
