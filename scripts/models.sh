@@ -7,6 +7,6 @@ columna=$1
 COLUMNA_ORT_LIB=$("$(dirname "$0")/setup.sh" --where)
 export COLUMNA_ORT_LIB
 for net in gfssnet stenosisnet desamba; do
-	"$columna" train "$net" --out "runs/$net" ${SPIDER:+--spider "$SPIDER"}
+	"$columna" train "$net" --dir "runs/$net" ${SPIDER:+--spider "$SPIDER"}
 	cp "runs/$net/best/$net".* models/onnx/
 done
