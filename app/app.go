@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"os"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -45,6 +46,11 @@ func Run(ctx context.Context, desk *review.Desk) error {
 	a.win.Resize(a.prefs.size())
 	stop := context.AfterFunc(ctx, func() { fyne.Do(a.quit) })
 	defer stop()
+	if path := os.Getenv(stateVar); path != "" {
+		ctx, end := context.WithCancel(ctx)
+		defer end()
+		go a.keepState(ctx, path)
+	}
 	a.openOnly()
 	a.win.ShowAndRun()
 	return nil
@@ -54,7 +60,7 @@ func Run(ctx context.Context, desk *review.Desk) error {
 // of their own.
 func newApp(ctx context.Context, desk *review.Desk, fa fyne.App, do Dispatcher) *App {
 	fa.Settings().SetTheme(newTheme())
-	icon := fyne.NewStaticResource("icon.svg", assets.Icon())
+	icon := fyne.NewStaticResource("icon.png", assets.Icon())
 	fa.SetIcon(icon)
 	a := &App{ctx: ctx, desk: desk, fyne: fa, do: do, prefs: prefs{fa.Preferences()}, typ: render.NewType(), clock: time.Now}
 	a.win = fa.NewWindow("Columna")

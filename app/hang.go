@@ -213,7 +213,7 @@ func (r *room) mark(n int) {
 		return
 	}
 	m.Names = r.names
-	if r.overlay.Mask != nil && n < paneHeat && r.session.State() != spine.Accepted {
+	if r.session.AIMask() != nil && n < paneHeat && r.session.State() != spine.Accepted {
 		m.Badge = "AI"
 		if r.touched {
 			m.Badge = "AI + edits"

@@ -79,6 +79,7 @@ func newRoom(a *App, s *review.Session) *room {
 	s.OnChange = r.changed
 	r.maskChanged()
 	r.hang()
+	r.link(r.cross, -1) // the middle, where no disc is known
 	r.level = r.gravest()
 	r.goLevel(r.level)
 	r.refreshAll()

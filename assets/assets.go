@@ -8,11 +8,11 @@ import (
 	"image/color"
 )
 
-//go:embed icon.svg
-var iconSVG []byte
+//go:embed icon.png
+var iconPNG []byte
 
-// Icon is the application's icon as SVG.
-func Icon() []byte { return append([]byte(nil), iconSVG...) }
+// Icon is the application's icon as PNG, 256 pixels square; icon_test.go draws it.
+func Icon() []byte { return append([]byte(nil), iconPNG...) }
 
 // Palette is the one set of colours of the dark reading room. The surfaces are
 // nearly black so that the images own the light of the screen.
