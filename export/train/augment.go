@@ -58,17 +58,22 @@ func (a warp) slice(k, d int) int {
 
 // apply warps a stack, bilinear, zero outside.
 func (a warp) apply(s stack) stack {
-	out := newStack(s.D, s.H, s.W)
-	for k := range s.D {
-		src := a.slice(k, s.D)
+	return a.applyTo(s, [3]int{}, newStack(s.D, s.H, s.W))
+}
+
+// applyTo fills out, the part of the warped stack that begins at a corner (slice,
+// row, column).
+func (a warp) applyTo(s stack, at [3]int, out stack) stack {
+	for k := range out.D {
+		src := a.slice(k+at[0], s.D)
 		if src < 0 {
 			continue
 		}
 		plane := s.Data[src*s.H*s.W:][:s.H*s.W]
-		for y := range s.H {
-			row := out.Data[(k*s.H+y)*s.W:][:s.W]
+		for y := range out.H {
+			row := out.Data[(k*out.H+y)*out.W:][:out.W]
 			for x := range row {
-				row[x] = bilinear(plane, s.W, s.H, a, x, y)
+				row[x] = bilinear(plane, s.W, s.H, a, x+at[2], y+at[1])
 			}
 		}
 	}

@@ -125,11 +125,14 @@ func (t *SegmentationTask) Batch(step int) map[string]ort.Tensor {
 	a.dk, a.mirror = r.IntN(5)-2, r.IntN(2) == 0
 	keep := t.window(r)
 	labels := a.labels(s.Labels, t.d, t.h, t.w)
-	clear_(labels, keep)
-	t1, t2, present := t.sequences(r, s, a, keep)
+	for n := range labels {
+		if !keep(n) {
+			labels[n] = 0
+		}
+	}
 	at := t.corner(r, labels)
+	t1, t2, present := t.sequences(r, s, a, at, keep)
 	in := t.targets(cropOf(t, at, labels), s)
-	t1, t2 = cropOf(t, at, t1), cropOf(t, at, t2)
 	shape := []int{1, 1, t.cd, t.ch, t.cw}
 	in["t1"], in["t2"] = ort.Tensor{Shape: shape, Data: t1}, ort.Tensor{Shape: shape, Data: t2}
 	in["present"] = ort.Tensor{Shape: []int{1, 2}, Data: present}
@@ -188,17 +191,9 @@ func (t *SegmentationTask) window(r *rand.Rand) func(n int) bool {
 	}
 }
 
-func clear_[T uint8 | float32](data []T, keep func(int) bool) {
-	for n := range data {
-		if !keep(n) {
-			data[n] = 0
-		}
-	}
-}
-
 // sequences warps and recolours both sequences; sometimes one is left out, so
 // that the network learns to do with the other.
-func (t *SegmentationTask) sequences(r *rand.Rand, s Segment, a warp, keep func(int) bool) (t1, t2, present []float32) {
+func (t *SegmentationTask) sequences(r *rand.Rand, s Segment, a warp, at [3]int, keep func(int) bool) (t1, t2, present []float32) {
 	have := [2]bool{s.T1 != nil, s.T2 != nil}
 	if have[0] && have[1] {
 		switch p := r.Float64(); {
@@ -211,12 +206,18 @@ func (t *SegmentationTask) sequences(r *rand.Rand, s Segment, a warp, keep func(
 	present = make([]float32, 2)
 	out := [2][]float32{}
 	for n, q := range [2][]uint8{s.T1, s.T2} {
-		out[n] = make([]float32, t.d*t.h*t.w)
-		if have[n] {
-			st := a.apply(dequantise(q, t.d, t.h, t.w))
-			intensity(r, st, 1)
-			clear_(st.Data, keep)
-			out[n], present[n] = st.Data, 1
+		st := newStack(t.cd, t.ch, t.cw)
+		out[n] = st.Data
+		if !have[n] {
+			continue
+		}
+		present[n] = 1
+		intensity(r, a.applyTo(dequantise(q, t.d, t.h, t.w), at, st), 1)
+		for i := range st.Data {
+			x, y, k := i%t.cw+at[2], i/t.cw%t.ch+at[1], i/(t.cw*t.ch)+at[0]
+			if !keep((k*t.h+y)*t.w + x) {
+				st.Data[i] = 0
+			}
 		}
 	}
 	return out[0], out[1], present
