@@ -91,20 +91,19 @@ func (b *bars) buildTools() {
 	add("Brush", "B", tool(brush), func() { r.take(brush) })
 	add("Erase", "E", tool(eraser), func() { r.take(eraser) })
 	add("Fill", "F", tool(filler), func() { r.take(filler) })
-	add("3D ball", "3", func() bool { return r.sphere }, r.toggleSphere)
+	add("Lesion", "L", tool(lesionBox), func() { r.take(lesionBox) })
+	add("3D ball", "V", func() bool { return r.sphere }, r.toggleSphere)
 	add("Larger", "]", never, func() { r.resizeBrush(1) })
 	add("Smaller", "[", never, func() { r.resizeBrush(-1) })
 	box.Add(hairline())
-	add("Undo", "Z", never, r.undo)
-	add("Redo", "Y", never, r.redo)
-	add("Save", "Ctrl S", never, r.save)
+	add("Undo", "^Z", never, r.undo)
+	add("Redo", "^Y", never, r.redo)
+	add("Save", "^S", never, r.save)
 	box.Add(hairline())
 	add("Cross", "X", func() bool { return r.crossOn }, r.toggleCross)
 	add("Fit", "R", never, r.fitAll)
 	add("Max", "M", func() bool { return r.layout.maximised >= 0 }, func() { r.maximise(r.active) })
 	b.tools = container.NewBorder(nil, nil, nil, hairline(), container.New(column{96}, padded(box, 4, 6)))
-	b.buttons[5].b.Hint = "V"
-	b.buttons[8].b.Hint, b.buttons[9].b.Hint, b.buttons[10].b.Hint = "^Z", "^Y", "^S"
 }
 
 func never() bool { return false }

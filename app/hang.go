@@ -161,14 +161,52 @@ func (r *room) maximise(n int) {
 	} else {
 		r.layout.maximised = n
 	}
-	for i, p := range r.panes {
-		if r.layout.maximised < 0 || i == r.layout.maximised {
+	r.arrange()
+	r.redraw()
+}
+
+// arrange shows the panes that have something to say. Those of the heat map and
+// the comparison keep their places once there is an AI result or a whole study.
+func (r *room) arrange() {
+	images := 0
+	for n := range paneHeat {
+		if r.panes[n].Scene.Stack != nil {
+			images++
+		}
+	}
+	for n, p := range r.panes {
+		show := p.Scene.Stack != nil
+		if n >= paneHeat {
+			show = images >= 3 || r.session.Analysis() != nil
+		}
+		if r.layout.maximised >= 0 {
+			show = n == r.layout.maximised
+		}
+		if show {
 			p.Show()
 		} else {
 			p.Hide()
 		}
 	}
 	r.grid.Refresh()
+}
+
+// nextSeries changes the series of the active pane, through all of the study.
+func (r *room) nextSeries(step int) {
+	n := r.active
+	if n == paneHeat || len(r.stacks) < 2 {
+		r.app.jobs.say("There is no other series for this pane.")
+		return
+	}
+	at := 0
+	for i, st := range r.stacks {
+		if st == r.panes[n].Scene.Stack {
+			at = i
+		}
+	}
+	st := r.stacks[(at+step+len(r.stacks))%len(r.stacks)]
+	r.setStack(n, st, "")
+	r.panes[n].Scene.Slice, _ = st.Nearest(r.cross)
 	r.redraw()
 }
 
@@ -201,7 +239,7 @@ func (r *room) mark(n int) {
 	sc := &r.panes[n].Scene
 	m := &sc.Marks
 	m.Active = n == r.active
-	m.Crosshair, m.References, m.Points, m.Names, m.Badge = nil, nil, nil, nil, ""
+	m.Crosshair, m.References, m.Points, m.Names, m.Boxes, m.Badge = nil, nil, nil, nil, nil, ""
 	if sc.Stack == nil {
 		return
 	}
@@ -219,7 +257,7 @@ func (r *room) mark(n int) {
 			m.Badge = "AI + edits"
 		}
 	}
-	m.References = r.references(n)
+	m.References, m.Boxes = r.references(n), r.lesionBoxes()
 	if n == paneAxial {
 		m.Caption = r.axialCaption(sc)
 	}

@@ -39,14 +39,14 @@ func readingKeys() []command {
 	return []command{
 		c(fyne.KeyUp, "Slices", "Up / Down", "slice back, on", arrow(-1, 0)),
 		c(fyne.KeyDown, "Slices", "", "", arrow(1, 0)),
-		c(fyne.KeyLeft, "Slices", "", "", arrow(0, -1)),
+		c(fyne.KeyLeft, "Slices", "Left / Right", "level above, below", arrow(0, -1)),
 		c(fyne.KeyRight, "Slices", "", "", arrow(0, 1)),
 		shifted(c(fyne.KeyUp, "Slices", "Shift + Up / Down", "ten slices", func(r *room) { r.scroll(r.active, -10) })),
 		shifted(c(fyne.KeyDown, "Slices", "", "", func(r *room) { r.scroll(r.active, 10) })),
 		c(fyne.KeyHome, "Slices", "Home / End", "first, last slice", func(r *room) { r.scroll(r.active, -1<<20) }),
 		c(fyne.KeyEnd, "Slices", "", "", func(r *room) { r.scroll(r.active, 1<<20) }),
-		c(fyne.KeyPageUp, "Slices", "PgUp / PgDn", "level above, below", func(r *room) { r.stepLevel(-1) }),
-		c(fyne.KeyPageDown, "Slices", "", "", func(r *room) { r.stepLevel(1) }),
+		c(fyne.KeyPageUp, "Slices", "PgUp / PgDn", "other series in this pane", func(r *room) { r.nextSeries(-1) }),
+		c(fyne.KeyPageDown, "Slices", "", "", func(r *room) { r.nextSeries(1) }),
 		c(fyne.KeyTab, "Slices", "Tab", "next pane; with Shift back", func(r *room) { r.next(1); r.focusActive() }),
 		shifted(c(fyne.KeyTab, "Slices", "", "", func(r *room) { r.next(-1); r.focusActive() })),
 		c(fyne.KeyX, "View", "X", "crosshair", (*room).toggleCross),
@@ -61,7 +61,7 @@ func readingKeys() []command {
 		c(fyne.KeyF11, "View", "F11", "full screen", func(r *room) { r.app.win.SetFullScreen(!r.app.win.FullScreen()) }),
 		c(fyne.KeyN, "Reading", "N", "next flag; with Shift back", func(r *room) { r.goFlag(r.flag + 1) }),
 		shifted(c(fyne.KeyN, "Reading", "", "", func(r *room) { r.goFlag(r.flag - 1) })),
-		c(fyne.KeyI, "Reading", "I", "about study and models", func(r *room) { r.panel.show(2) }),
+		c(fyne.KeyI, "Reading", "I", "about study and models", func(r *room) { r.panel.show(tabStudy) }),
 		c(fyne.KeyG, "Reading", "G", "grade with digits", func(r *room) { r.chooseCell(r.cond, r.level) }),
 		c(fyne.KeyReturn, "Reading", "Enter", "confirm the AI's grade of the cell", (*room).confirm),
 		c(fyne.KeyEnter, "Reading", "", "", (*room).confirm),
@@ -77,6 +77,7 @@ func editingKeys() []command {
 		c(fyne.KeyB, "B", "brush", func(r *room) { r.take(brush) }),
 		c(fyne.KeyE, "E", "eraser", func(r *room) { r.take(eraser) }),
 		c(fyne.KeyF, "F", "fill", func(r *room) { r.take(filler) }),
+		c(fyne.KeyL, "L", "mark a lesion with a box", func(r *room) { r.take(lesionBox) }),
 		c(fyne.KeyV, "V", "2D or 3D brush", (*room).toggleSphere),
 		c(fyne.KeyLeftBracket, "[ ]", "brush smaller, larger", func(r *room) { r.resizeBrush(-1) }),
 		c(fyne.KeyRightBracket, "", "", func(r *room) { r.resizeBrush(1) }),
@@ -191,6 +192,9 @@ func (r *room) confirm() {
 // escape ends the nearest thing: a stroke, a job, a large pane, a mode.
 func (r *room) escape() {
 	switch {
+	case r.lesions.drawing:
+		r.lesions.drawing, r.lesions.box = false, nil
+		r.redraw()
 	case r.stroke:
 		r.stroke = false
 		r.session.CancelStroke()

@@ -8,24 +8,35 @@ import (
 	"columna/assets"
 )
 
-// hanging lays the panes in three columns and two rows with hairlines between;
-// a maximised pane takes all of it.
-type hanging struct{ maximised int } // -1: none
+// hanging lays the visible panes in up to three columns and two rows with
+// hairlines between, so that a study of one series gets all of the room.
+type hanging struct{ maximised int } // the pane that was made large, -1: none
+
+// shape is how many columns and rows n panes take.
+func shape(n int) (columns, rows int) {
+	switch {
+	case n <= 3:
+		return max(n, 1), 1
+	case n == 4:
+		return 2, 2
+	}
+	return 3, 2
+}
 
 func (h *hanging) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(480, 320) }
 
 func (h *hanging) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	const gap = 2
-	w, ht := (size.Width-2*gap)/3, (size.Height-gap)/2
-	for n, o := range objects {
-		if h.maximised >= 0 {
-			if n == h.maximised {
-				o.Move(fyne.NewPos(0, 0))
-				o.Resize(size)
-			}
-			continue
+	var shown []fyne.CanvasObject
+	for _, o := range objects {
+		if o.Visible() {
+			shown = append(shown, o)
 		}
-		o.Move(fyne.NewPos(float32(n%3)*(w+gap), float32(n/3)*(ht+gap)))
+	}
+	columns, rows := shape(len(shown))
+	w, ht := (size.Width-gap*float32(columns-1))/float32(columns), (size.Height-gap*float32(rows-1))/float32(rows)
+	for n, o := range shown {
+		o.Move(fyne.NewPos(float32(n%columns)*(w+gap), float32(n/columns)*(ht+gap)))
 		o.Resize(fyne.NewSize(w, ht))
 	}
 }

@@ -13,12 +13,12 @@ import (
 	"columna/spine"
 )
 
-// panels are the tabs under the worksheet: structures, flags and the study.
+// panels are the tabs under the worksheet: structures, flags, lesions, study.
 type panels struct {
 	room    *room
 	root    *fyne.Container
-	tabs    [3]*flat
-	pages   [3]fyne.CanvasObject
+	tabs    [4]*flat
+	pages   [4]fyne.CanvasObject
 	shown   int
 	shows   *flat
 	contour *flat
@@ -27,21 +27,30 @@ type panels struct {
 	percent *canvas.Text
 	lines   []*structureLine
 	flags   *fyne.Container
+	lesions *fyne.Container
 	about   *fyne.Container
 }
 
+// The tabs.
+const (
+	tabStructures = iota
+	tabFlags
+	tabLesions
+	tabStudy
+)
+
 func (p *panels) build(r *room) {
 	p.room = r
-	names := []string{"Structures", "Flags", "Study"}
-	bar := container.New(parts{[]float32{1, 1, 1}})
+	names := []string{"Structures", "Flags", "Lesions", "Study"}
+	bar := container.New(parts{[]float32{1.3, 0.8, 1, 0.8}})
 	for n, name := range names {
 		p.tabs[n] = centered(name, func() { p.show(n) })
 		bar.Add(p.tabs[n])
 	}
-	p.flags, p.about = container.NewVBox(), container.NewVBox()
-	p.pages = [3]fyne.CanvasObject{p.structures(), container.NewVScroll(p.flags), container.NewVScroll(p.about)}
-	p.root = container.NewBorder(container.NewVBox(gapV(2), container.New(row{28}, bar), gapV(2)), nil, nil, nil, container.NewStack(p.pages[0], p.pages[1], p.pages[2]))
-	p.show(0)
+	p.flags, p.lesions, p.about = container.NewVBox(), container.NewVBox(), container.NewVBox()
+	p.pages = [4]fyne.CanvasObject{p.structures(), container.NewVScroll(p.flags), container.NewVScroll(p.lesions), container.NewVScroll(p.about)}
+	p.root = container.NewBorder(container.NewVBox(gapV(2), container.New(row{28}, bar), gapV(2)), nil, nil, nil, container.NewStack(p.pages[:]...))
+	p.show(tabStructures)
 }
 
 // show brings a tab to the front.
@@ -102,6 +111,7 @@ func (p *panels) refresh() {
 		l.refresh(p.room, present[l.info.Structure])
 	}
 	p.refreshFlags()
+	p.refreshLesions()
 	p.refreshAbout()
 }
 
@@ -190,7 +200,7 @@ func (r *room) goFlag(n int) {
 	r.flag = (n + len(a.Flags)) % len(a.Flags)
 	f := a.Flags[r.flag]
 	r.app.jobs.say(fmt.Sprintf("Flag %d of %d: %s", r.flag+1, len(a.Flags), f.Text))
-	r.panel.show(1)
+	r.panel.show(tabFlags)
 	r.panel.refreshFlags()
 	if f.LPS != nil {
 		r.link(*f.LPS, -1)

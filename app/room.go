@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -41,6 +43,7 @@ type room struct {
 	active  int
 	overlay *render.Overlay
 	names   []render.Landmark
+	stacks  []*render.Stack // every series of the study, also those not hung
 	levels  map[*render.Stack]render.Levels
 	cross   volume.Vec3 // the patient position that links the panes
 	crossOn bool
@@ -62,6 +65,8 @@ type room struct {
 	heatOn bool
 	heat   heatJob
 	flag   int
+
+	lesions lesionState
 
 	bars  bars
 	work  worksheetPanel
@@ -95,8 +100,22 @@ func (r *room) greet() {
 	case r.session.Recovered() > 0:
 		r.app.jobs.say(fmt.Sprintf("%d unsaved edits of the last session were brought back; Ctrl + S keeps them.", r.session.Recovered()))
 	default:
-		r.app.jobs.say("")
+		r.app.jobs.say(r.missing())
 	}
+}
+
+// missing says which of the usual series the study lacks.
+func (r *room) missing() string {
+	var out []string
+	for n, name := range []string{"sagittal T1", "sagittal T2", "sagittal STIR", "axial T2"} {
+		if r.panes[n].Scene.Stack == nil {
+			out = append(out, name)
+		}
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return "This study has no " + strings.Join(out, ", no ") + "."
 }
 
 // buildPanes makes the six widgets and their wiring.
@@ -132,7 +151,11 @@ func (r *room) hang() {
 	for n, st := range stacks {
 		r.setStack(n, st, missing[n])
 	}
+	r.stacks = allStacks(r.session.Study(), stacks)
 	first := r.mainStack()
+	if first != nil && stacks == ([4]*render.Stack{}) {
+		r.setStack(paneT2, first, "")
+	}
 	r.setStack(paneCompare, first, "nothing to compare")
 	r.panes[paneCompare].Scene.Marks.Caption = "Reader against AI"
 	r.setStack(paneHeat, nil, "")
@@ -159,18 +182,36 @@ func (r *room) mainStack() *render.Stack {
 			return st
 		}
 	}
-	return render.NewStack(r.anySeries()...)
-}
-
-// anySeries is the first series with a volume, for studies of unknown kind.
-func (r *room) anySeries() []*spine.Series {
-	st := r.session.Study()
-	for n := range st.Series {
-		if st.Series[n].Volume != nil {
-			return []*spine.Series{&st.Series[n]}
-		}
+	if len(r.stacks) > 0 { // a study of unknown kind
+		return r.stacks[0]
 	}
 	return nil
+}
+
+// allStacks is every series of a study as a stack, the hung ones as they hang.
+func allStacks(st *spine.Study, hung [4]*render.Stack) []*render.Stack {
+	var out []*render.Stack
+	for _, h := range hung {
+		if h != nil {
+			out = append(out, h)
+		}
+	}
+	for n := range st.Series {
+		uid := st.Series[n].UID
+		if slices.ContainsFunc(out, func(o *render.Stack) bool { return o.Has(uid) }) {
+			continue
+		}
+		var blocks []*spine.Series
+		for m := range st.Series {
+			if st.Series[m].UID == uid {
+				blocks = append(blocks, &st.Series[m])
+			}
+		}
+		if s := render.NewStack(blocks...); s != nil {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // setStack shows a stack in a pane with its own auto window.
@@ -231,6 +272,7 @@ func (r *room) refreshAll() {
 	} else {
 		r.overlay.Mask = r.session.Mask()
 	}
+	r.arrange()
 	r.refreshCompare()
 	r.work.refresh()
 	r.panel.refresh()

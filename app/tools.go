@@ -26,9 +26,10 @@ const (
 	brush tool = iota
 	eraser
 	filler
+	lesionBox
 )
 
-func (t tool) String() string { return [...]string{"brush", "eraser", "fill"}[t] }
+func (t tool) String() string { return [...]string{"brush", "eraser", "fill", "lesion box"}[t] }
 
 const (
 	minBrushMM = 0.5
@@ -92,7 +93,7 @@ func (r *room) resizeBrush(steps int) {
 // hover shows the brush under the pointer.
 func (r *room) hover(n int, mm volume.Vec3) {
 	r.bars.pointer(n, mm)
-	if r.mode != editing || n == paneHeat {
+	if r.mode != editing || n == paneHeat || r.tool == lesionBox {
 		return
 	}
 	r.showBrush(n, mm, r.tool == eraser)
@@ -126,8 +127,12 @@ func (r *room) unhover() {
 // panes that do not lie along the mask's slices the brush is a ball, as a disc
 // of the mask's own plane would be a line there.
 func (r *room) beginStroke(n int, mm volume.Vec3, invert bool) {
-	if r.tool == filler {
+	switch r.tool {
+	case filler:
 		r.fill(mm)
+		return
+	case lesionBox:
+		r.lesions.from, r.lesions.pane, r.lesions.drawing = mm, n, true
 		return
 	}
 	grid := r.maskGrid()
@@ -169,6 +174,10 @@ func (r *room) along(n int, g volume.Grid) bool {
 
 // strokeTo moves the tool and shows what it has changed so far.
 func (r *room) strokeTo(n int, mm volume.Vec3) {
+	if r.lesions.drawing {
+		r.stretchBox(mm)
+		return
+	}
 	if !r.stroke {
 		return
 	}
@@ -183,6 +192,10 @@ func (r *room) strokeTo(n int, mm volume.Vec3) {
 
 // endStroke makes the stroke one step of the history and writes the journal.
 func (r *room) endStroke() {
+	if r.lesions.drawing {
+		r.classifyBox()
+		return
+	}
 	if !r.stroke {
 		return
 	}
@@ -263,6 +276,9 @@ func (r *room) hush(on bool) {
 func (r *room) legend() string {
 	switch r.mode {
 	case editing:
+		if r.tool == lesionBox {
+			return "Lesion · drag a box round it on any pane; the AI names the likeliest primary sites    Esc back to reading"
+		}
 		size := "2D"
 		if r.sphere {
 			size = "3D"

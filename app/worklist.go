@@ -372,7 +372,14 @@ func caseWords(r review.CaseRow) [9]string {
 	if !r.Changed.IsZero() {
 		changed = r.Changed.Local().Format("2006-01-02 15:04")
 	}
-	return [9]string{name, age, render.Date(r.Date), strings.Join(r.Sequences, ", "), r.AIState, gradeWord(r.WorstGrade), flags, stateWord(r.State), changed}
+	return [9]string{name, age, render.Date(r.Date), strings.Join(r.Sequences, ", "), aiWord(r.AIState), gradeWord(r.WorstGrade), flags, stateWord(r.State), changed}
+}
+
+func aiWord(s string) string {
+	if s == review.AINone {
+		return "–"
+	}
+	return s
 }
 
 func gradeWord(g spine.Grade) string {

@@ -120,7 +120,7 @@ key Escape
 if [ -n "$shot" ] && command -v import >/dev/null; then
 	key h
 	[ "$(state '.voxels | length > 5')" = true ] && until_ '.heat' "H shows the heat map"
-	key Home; key Prior; key Next
+	key Left; key Right
 	key ctrl+z; sleep 1
 	import -window root "$shot"
 	key ctrl+y

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"columna/assets"
+	"columna/spine"
 	"columna/volume"
 )
 
@@ -55,10 +56,8 @@ func (p *Painter) marks(s *Scene) {
 	for _, m := range s.Marks.Points {
 		p.point(m, d)
 	}
-	for _, m := range s.Marks.Measure {
-		x0, y0, _ := p.lens.Pixel(m[0])
-		x1, y1, _ := p.lens.Pixel(m[1])
-		line(p.img, x0, y0, x1, y1, 1.4*d, pal.Reference, 0)
+	for _, b := range s.Marks.Boxes {
+		p.box(b, d)
 	}
 	if b := s.Marks.Brush; b != nil {
 		p.brush(*b, d)
@@ -94,6 +93,31 @@ func (p *Painter) point(m Mark, d float64) {
 	if m.Text != "" {
 		st := Style{Size: 11 * d, Medium: true, Color: m.Color, Halo: true}
 		p.typ.Draw(p.img, int(x+12*d), int(y-7*d), m.Text, st)
+	}
+}
+
+// box draws where a box lies on the slice, as the rectangle that holds it, and
+// nothing on slices that it does not reach.
+func (p *Painter) box(b spine.Box, d float64) {
+	x0, y0, near := math.Inf(1), math.Inf(1), math.Inf(1)
+	x1, y1, far := math.Inf(-1), math.Inf(-1), math.Inf(-1)
+	for corner := range 8 {
+		mm := b.Min
+		for a := range 3 {
+			if corner>>a&1 == 1 {
+				mm[a] = b.Max[a]
+			}
+		}
+		x, y, off := p.lens.Pixel(mm)
+		x0, y0, near = math.Min(x0, x), math.Min(y0, y), math.Min(near, off)
+		x1, y1, far = math.Max(x1, x), math.Max(y1, y), math.Max(far, off)
+	}
+	if near > 0 || far < 0 {
+		return
+	}
+	c := assets.Dark().Warning
+	for _, e := range [4][4]float64{{x0, y0, x1, y0}, {x1, y0, x1, y1}, {x1, y1, x0, y1}, {x0, y1, x0, y0}} {
+		line(p.img, e[0], e[1], e[2], e[3], 1.4*d, c, 0)
 	}
 }
 

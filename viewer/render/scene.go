@@ -62,13 +62,13 @@ type Marks struct {
 	Names      []Landmark
 	Points     []Mark
 	Brush      *Brush
-	Measure    [][2]volume.Vec3
-	Caption    string // replaces the stack's title
-	Note       string // a second line under the caption
-	Badge      string // "AI" until accepted
-	Empty      string // said in the middle when there is no stack
-	Active     bool   // the pane that keys go to
-	Bare       bool   // images only: no words at all
+	Boxes      []spine.Box // marked lesions
+	Caption    string      // replaces the stack's title
+	Note       string      // a second line under the caption
+	Badge      string      // "AI" until accepted
+	Empty      string      // said in the middle when there is no stack
+	Active     bool        // the pane that keys go to
+	Bare       bool        // images only: no words at all
 }
 
 // Reference is the rectangle of another pane's slice.

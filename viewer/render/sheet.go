@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image"
 	"strings"
+	"unicode"
 
 	"columna/assets"
 	"columna/spine"
@@ -86,8 +87,10 @@ func PersonName(pn string) string {
 
 // AgeSex joins a DICOM age (AS, such as 054Y) and sex, such as "54 y F".
 func AgeSex(age, sex string) string {
-	if len(age) == 4 && age[3] == 'Y' {
-		age = fmt.Sprintf("%d y", int(age[0]-'0')*100+int(age[1]-'0')*10+int(age[2]-'0'))
+	var n int
+	var unit rune
+	if _, err := fmt.Sscanf(age, "%d%c", &n, &unit); err == nil && strings.ContainsRune("YMWD", unit) {
+		age = fmt.Sprintf("%d %c", n, unicode.ToLower(unit))
 	}
 	if age != "" && sex != "" {
 		return age + " " + sex

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -33,7 +34,7 @@ func NewStack(blocks ...*spine.Series) *Stack {
 		return nil
 	}
 	slices.SortStableFunc(s.Blocks, func(a, b *spine.Series) int {
-		return int(math.Copysign(1, b.Volume.CenterMM()[2]-a.Volume.CenterMM()[2]))
+		return cmp.Compare(b.Volume.CenterMM()[2], a.Volume.CenterMM()[2])
 	})
 	for n, b := range s.Blocks {
 		f := NewFrame(b.Volume.Grid)
