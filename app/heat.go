@@ -56,7 +56,7 @@ func (r *room) updateHeat() {
 	r.app.background(ctx, func(ctx context.Context) (func(), error) {
 		h, err := r.app.desk.Heatmap(ctx, req)
 		if err != nil {
-			return nil, err
+			return func() { r.heatFailed(err) }, nil
 		}
 		return func() { r.heated(h, req, title) }, nil
 	})
@@ -70,6 +70,14 @@ func (r *room) heated(h *review.Heatmap, req review.HeatmapRequest, title string
 	r.setStack(paneHeat, r.stackOf(h.SeriesUID), "the series of this heat map is not in sight")
 	r.showHeat(m)
 	r.goEvidence()
+}
+
+// heatFailed says why there is no heat map.
+func (r *room) heatFailed(err error) {
+	r.heat.stop()
+	r.showHeat(nil)
+	r.panes[paneHeat].Scene.Marks.Empty = "no heat map could be made"
+	r.app.jobs.fail(err)
 }
 
 func shortHash(s string) string {

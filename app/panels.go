@@ -160,7 +160,6 @@ func (p *panels) flagLine(n int, f spine.Flag) fyne.CanvasObject {
 func paragraph(s string) *widget.Label {
 	l := widget.NewLabel(s)
 	l.Wrapping = fyne.TextWrapWord
-	l.Importance = widget.LowImportance
 	return l
 }
 

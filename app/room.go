@@ -233,12 +233,13 @@ func (r *room) levelsOf(st *render.Stack) render.Levels {
 	return l
 }
 
-// gravest is the level with the worst grade that counts, L4/L5 without any.
+// gravest is the level with the worst grade that counts, the lowest of equals;
+// L4/L5 without any.
 func (r *room) gravest() spine.Level {
 	worst, at := spine.NormalMild, spine.L4L5
 	for _, line := range r.session.Grades() {
 		for l, c := range line {
-			if g := cellOf(c).Grade(); g > worst {
+			if g := cellOf(c).Grade(); g > worst || g == worst && g > spine.NormalMild && spine.Level(l) > at {
 				worst, at = g, spine.Level(l)
 			}
 		}
@@ -251,6 +252,11 @@ func (r *room) changed(c review.Change) {
 	if !c.Mask.Empty() {
 		r.overlay.Mask = r.session.Mask()
 		r.overlay.Revision++
+	}
+	if c.Analysis { // an older result's heat map explains nothing any more
+		r.heat.stop()
+		r.showHeat(nil)
+		defer r.updateHeat()
 	}
 	if r.stroke { // the panels follow when the stroke ends
 		return

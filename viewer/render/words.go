@@ -19,7 +19,7 @@ func (p *Painter) words(s *Scene) {
 		p.caption(s, d)
 	} else if !s.Marks.Bare {
 		p.caption(s, d)
-		p.sides(d)
+		p.sides(s, d)
 		p.names(s, d)
 		p.scaleBar(d)
 		p.foot(s, d)
@@ -32,6 +32,14 @@ func (p *Painter) words(s *Scene) {
 	}
 }
 
+// title is the caption, or the stack's own name.
+func title(s *Scene) string {
+	if s.Marks.Caption == "" && s.Stack != nil {
+		return s.Stack.Title()
+	}
+	return s.Marks.Caption
+}
+
 func (p *Painter) caption(s *Scene, d float64) {
 	pal := assets.Dark()
 	box := image.Rect(int(8*d), int(4*d), p.img.Rect.Dx()-int(8*d), int(22*d))
@@ -41,20 +49,16 @@ func (p *Painter) caption(s *Scene, d float64) {
 	}
 	quiet := Style{Size: 12 * d, Color: pal.Quiet, Halo: true}
 	p.typ.DrawIn(p.img, box, right, 2, quiet)
-	title := s.Marks.Caption
-	if title == "" && s.Stack != nil {
-		title = s.Stack.Title()
-	}
 	left := box
 	left.Max.X -= p.typ.Width(right, quiet) + int(10*d)
-	p.typ.DrawIn(p.img, left, title, 0, Style{Size: 12 * d, Medium: true, Color: pal.Ink, Halo: true})
+	p.typ.DrawIn(p.img, left, title(s), 0, Style{Size: 12 * d, Medium: true, Color: pal.Ink, Halo: true})
 	if s.Marks.Note != "" {
 		p.typ.DrawIn(p.img, box.Add(image.Pt(0, int(17*d))), s.Marks.Note, 0, Style{Size: 11 * d, Color: pal.Quiet, Halo: true})
 	}
 }
 
 // sides are the patient directions at the four edges.
-func (p *Painter) sides(d float64) {
+func (p *Painter) sides(s *Scene, d float64) {
 	st := Style{Size: 13 * d, Medium: true, Color: assets.Dark().Ink, Halo: true}
 	left, right, top, bottom := p.lens.Frame.Letters()
 	r := p.img.Rect
@@ -62,7 +66,11 @@ func (p *Painter) sides(d float64) {
 	mid := h/2 + int(5*d)
 	p.typ.Draw(p.img, pad, mid, left, st)
 	p.typ.Draw(p.img, w-pad-p.typ.Width(right, st), mid, right, st)
-	p.typ.Draw(p.img, (w-p.typ.Width(top, st))/2, int(18*d), top, st)
+	y := int(18 * d)
+	if p.typ.Width(title(s), Style{Size: 12 * d, Medium: true}) > w/2-int(20*d) {
+		y = int(52 * d) // a long caption has taken its place
+	}
+	p.typ.Draw(p.img, (w-p.typ.Width(top, st))/2, y, top, st)
 	p.typ.Draw(p.img, (w-p.typ.Width(bottom, st))/2, h-pad, bottom, st)
 }
 
@@ -74,13 +82,16 @@ func (p *Painter) names(s *Scene, d float64) {
 		return
 	}
 	x := int(24 * d)
-	h := float64(p.img.Rect.Dy())
+	h, low := float64(p.img.Rect.Dy()), 34*d
+	if s.Heat != nil && s.Heat.Legend {
+		low = 70 * d
+	}
 	for _, n := range s.Marks.Names {
 		if !n.Structure.IsVertebra() || len(n.Name) > 4 {
 			continue
 		}
 		_, y, _ := p.lens.Pixel(n.MM)
-		if y < 46*d || y > h-34*d {
+		if y < 46*d || y > h-low {
 			continue
 		}
 		st := Style{Size: 12 * d, Medium: true, Color: Lighten(n.Color), Halo: true}
