@@ -102,6 +102,7 @@ func trainNet(e *env, args []string) error {
 	e.flags.StringVar(&o.SPIDER, "spider", "", "folder of SPIDER studies")
 	e.flags.IntVar(&o.Samples, "samples", 0, "phantoms to learn from, 0 = the recipe's")
 	e.flags.IntVar(&o.Steps, "steps", 0, "optimiser steps, 0 = the recipe's")
+	e.flags.BoolVar(&o.Whole, "whole", false, "GF-SSNet: steps on the whole grid instead of crops, for the end of a training")
 	e.flags.DurationVar(&o.Limit, "limit", 0, "wall-clock bound such as 90m")
 	e.flags.Uint64Var(&o.Seed, "seed", 1, "seed of weights and noise")
 	words, err := e.parse(args, 1, 1)

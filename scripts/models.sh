@@ -6,7 +6,13 @@ set -euo pipefail
 columna=$1
 COLUMNA_ORT_LIB=$("$(dirname "$0")/setup.sh" --where)
 export COLUMNA_ORT_LIB
-for net in gfssnet stenosisnet desamba; do
-	"$columna" train "$net" --dir "runs/$net" ${SPIDER:+--spider "$SPIDER"}
+train() {
+	local net=$1
+	shift
+	"$columna" train "$net" --dir "runs/$net" ${SPIDER:+--spider "$SPIDER"} "$@"
 	cp "runs/$net/best/$net".* models/onnx/
-done
+}
+train gfssnet                       # on crops, then
+train gfssnet --whole --steps 3200  # on the whole grid, where it will be used
+train stenosisnet
+train desamba

@@ -35,7 +35,7 @@ type recipe struct {
 
 func recipes() map[string]recipe {
 	return map[string]recipe{
-		"gfssnet":     {samples: 240, held: 8, steps: 4000, epoch: 100, rate: 2e-3, task: newSegmentation},
+		"gfssnet":     {samples: 240, held: 8, steps: 2800, epoch: 100, rate: 2e-3, task: newSegmentation},
 		"stenosisnet": {samples: 200, held: 30, steps: 3000, epoch: 150, rate: 1e-3, task: newStenosis},
 		"desamba":     {samples: 300, held: 60, steps: 1400, epoch: 100, rate: 1e-3, task: newLesion},
 	}
