@@ -43,7 +43,22 @@ func (q queue) until(ctx context.Context, limit time.Duration, what string, done
 // Screens draws the reading room of a case, with the heat map of its worst
 // grade, and the worklist as PNG files into dir, with Fyne's software painter
 // and without a display. It returns the paths.
-func Screens(ctx context.Context, desk *review.Desk, caseID int64, dir string) ([]string, error) {
+//
+// It draws on a goroutine of its own: Fyne's software driver takes the process's
+// main goroutine for that of a window's event loop, of which there is none here,
+// and would put the theme in place behind the drawing's back.
+func Screens(ctx context.Context, desk *review.Desk, caseID int64, dir string) (files []string, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		files, err = draw(ctx, desk, caseID, dir)
+	}()
+	<-done
+	return files, err
+}
+
+// draw is the work of Screens; the goroutine that runs it owns the screen.
+func draw(ctx context.Context, desk *review.Desk, caseID int64, dir string) ([]string, error) {
 	q := newQueue()
 	a := newApp(ctx, desk, test.NewApp(), q.do)
 	defer a.leaveRoom()
