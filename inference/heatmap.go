@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"columna/internal/ort"
 	"columna/models"
@@ -54,6 +55,40 @@ func (p *Pipeline) HeatmapStenosis(ctx context.Context, study *spine.Study, mask
 	h := newHeatmap(crop.Grid, cam, m)
 	h.Class, h.Level, h.SeriesUID = spine.Grade(grade).String(), l.Title(), crop.Series.UID
 	return h, nil
+}
+
+// explainGravest computes the heat map of the gravest grade of an analysis and
+// notes the seconds that took, 0 where no cell could be read. Grades stand
+// without it: a heat map that cannot be made is a flag, not the end.
+func (p *Pipeline) explainGravest(ctx context.Context, study *spine.Study, a *spine.Analysis) error {
+	a.Seconds["gradcam"] = 0
+	g, ok := gravest(a.Grades)
+	if !ok {
+		return ctx.Err()
+	}
+	began := time.Now()
+	_, err := p.HeatmapStenosis(ctx, study, a.Mask, g.Condition, g.Level)
+	a.Seconds["gradcam"] = time.Since(began).Seconds()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		a.Flags = append(a.Flags, spine.Flag{Kind: "gradcam", Text: fmt.Sprintf("Grades cannot be explained by heat maps: %v.", err)})
+	}
+	return nil
+}
+
+// gravest is the graded cell with the highest expected grade, each grade weighed
+// by its probability; the first of equals, none where no cell could be read.
+func gravest(grades []spine.GradeFinding) (worst spine.GradeFinding, ok bool) {
+	top := -1.0
+	for _, g := range grades {
+		expected := g.Probabilities[spine.Moderate] + 2*g.Probabilities[spine.Severe]
+		if g.Grade >= spine.NormalMild && expected > top {
+			top, worst, ok = expected, g, true
+		}
+	}
+	return worst, ok
 }
 
 // HeatmapStructure explains why voxels were called a structure: the score is the

@@ -114,6 +114,9 @@ func TestPipeline_AnalysesAStudyAndExplainsIt(t *testing.T) {
 	if len(a.Grades) != 25 || len(a.Models) != 2 || a.Seconds["total"] <= 0 {
 		t.Errorf("%d grades, %d models, %g s", len(a.Grades), len(a.Models), a.Seconds["total"])
 	}
+	if s := a.Seconds; s["gradcam"] <= 0 || s["segment"]+s["grade"]+s["gradcam"] > s["total"] {
+		t.Errorf("the seconds are %v", s)
+	}
 	truth := upright.mask(study.Series[1].Volume.Grid)
 	h, err := p.HeatmapStructure(context.Background(), study, truth, spine.L3)
 	if err != nil {
@@ -183,6 +186,37 @@ func TestPipeline_CanBeCancelledWithinASecond(t *testing.T) {
 	}
 	if late := time.Since(asked); late > time.Second {
 		t.Errorf("it took %s to stop", late)
+	}
+}
+
+func TestGravest_WeighsGradesByProbability(t *testing.T) {
+	grades := []spine.GradeFinding{
+		{Level: spine.L1L2, Grade: spine.NotGradable, Probabilities: [3]float64{0, 0, 1}},
+		{Level: spine.L2L3, Grade: spine.Severe, Probabilities: [3]float64{0.55, 0, 0.45}},
+		{Level: spine.L3L4, Grade: spine.Moderate, Probabilities: [3]float64{0, 0.6, 0.4}},
+		{Level: spine.L4L5, Grade: spine.NormalMild, Probabilities: [3]float64{0.9, 0.1, 0}},
+	}
+	if g, ok := gravest(grades); !ok || g.Level != spine.L3L4 {
+		t.Errorf("%s, %v", g.Level.Title(), ok)
+	}
+	if _, ok := gravest(grades[:1]); ok {
+		t.Error("a cell that could not be read is the gravest")
+	}
+}
+
+func TestPipeline_AnalysesWithoutAGradCAMButSaysSo(t *testing.T) {
+	p := freshPipeline(t, StenosisNet)
+	p.stenosis.model.CAM = nil
+	study := upright.study(standard, forward)
+	a := &spine.Analysis{Mask: upright.mask(study.Series[1].Volume.Grid), Seconds: map[string]float64{},
+		Grades: []spine.GradeFinding{{Condition: spine.SpinalCanalStenosis, Level: spine.L4L5, Grade: spine.Severe}}}
+	if err := p.explainGravest(context.Background(), study, a); err != nil || len(a.Flags) != 1 {
+		t.Errorf("%v, flags: %s", err, flagText(a.Flags))
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := p.explainGravest(ctx, study, a); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled, it ended with %v", err)
 	}
 }
 
