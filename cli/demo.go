@@ -94,12 +94,15 @@ func (e *env) demoCase(d *review.Desk, dir string, seed uint64) (*review.Session
 	if len(r.Cases) != 1 {
 		return nil, fmt.Errorf("the demo study came back as %d cases: %w", len(r.Cases), noSeries(folder, r.Refused))
 	}
+	began := time.Now()
 	s, err := d.OpenCase(e.ctx, r.Cases[0].ID, p)
 	if err != nil {
 		return nil, err
 	}
+	load := time.Since(began).Seconds()
 	a, err := d.Analyse(e.ctx, s.Study(), p)
 	if err == nil {
+		addLoad(a, load)
 		err = s.SetAnalysis(e.ctx, a)
 	}
 	if err != nil {

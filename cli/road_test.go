@@ -136,6 +136,11 @@ func TestRoad_AnalysisFillsTheWorksheetAndLeavesAsFiles(t *testing.T) {
 	if len(a.Grades) != 25 || len(a.Models) < 2 || len(a.Seconds) < 5 {
 		t.Fatalf("%d grades by %d models, seconds %v", len(a.Grades), len(a.Models), a.Seconds)
 	}
+	for _, part := range []string{"load", "segment", "grade", "gradcam", "total"} {
+		if s, ok := a.Seconds[part]; !ok || s < 0 || s > a.Seconds["total"] {
+			t.Errorf("seconds %v: %s is missing or wrong", a.Seconds, part)
+		}
+	}
 	for _, g := range a.Grades {
 		if _, err := spine.ParseGrade(g.Grade); err != nil {
 			t.Error(err)

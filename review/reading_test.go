@@ -82,6 +82,10 @@ func TestRoad_PhantomIsImportedAnalysedAndKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if a.Seconds["gradcam"] <= 0 || a.Seconds["gradcam"] >= a.Seconds["total"] {
+		t.Errorf("seconds %v", a.Seconds)
+	}
+	t.Log(a.Seconds)
 	if err := s.SetAnalysis(ctx, a); err != nil {
 		t.Fatal(err)
 	}
