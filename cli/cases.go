@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -328,20 +329,16 @@ func (e *env) exportAs(d *review.Desk, s *review.Session, format, dir string) ([
 // writeTable writes the grades as CSV, plain or as the RSNA challenge has them.
 func writeTable(base, format string, s *review.Session) ([]string, error) {
 	name := base + map[string]string{"csv": ".csv", "rsna": "-rsna.csv"}[format]
-	f, err := os.Create(name)
+	err := writeOwn(name, func(w io.Writer) error {
+		if format == "rsna" {
+			return report.WriteRSNA(w, s.Study().UID, s.Analysis(), readerGrades(s))
+		}
+		return report.WriteCSV(w, s.Analysis(), readerGrades(s))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("the table cannot be written: %w", err)
 	}
-	defer f.Close()
-	if format == "rsna" {
-		err = report.WriteRSNA(f, s.Study().UID, s.Analysis(), readerGrades(s))
-	} else {
-		err = report.WriteCSV(f, s.Analysis(), readerGrades(s))
-	}
-	if err != nil {
-		return nil, err
-	}
-	return []string{name}, f.Close()
+	return []string{name}, nil
 }
 
 func writePDF(name string, s *review.Session) error {
@@ -383,13 +380,8 @@ func backup(e *env, args []string) error {
 }
 
 func writePNG(name string, img image.Image) error {
-	f, err := os.Create(name)
-	if err != nil {
+	if err := writeOwn(name, func(w io.Writer) error { return png.Encode(w, img) }); err != nil {
 		return fmt.Errorf("the picture cannot be written: %w", err)
 	}
-	defer f.Close()
-	if err := png.Encode(f, img); err != nil {
-		return fmt.Errorf("the picture cannot be written: %w", err)
-	}
-	return f.Close()
+	return nil
 }

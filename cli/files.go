@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -263,4 +264,22 @@ func makeFolder(dir string) error {
 		return fmt.Errorf("the folder cannot be made: %w", err)
 	}
 	return nil
+}
+
+// writeOwn writes a file with patient data: its owner's alone, whole or not at
+// all.
+func writeOwn(name string, encode func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".columna-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // gone already after the rename
+	if err := encode(f); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
 }

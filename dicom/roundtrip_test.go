@@ -3,6 +3,7 @@ package dicom
 import (
 	"math"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -32,6 +33,9 @@ func TestImport_PlacesShuffledFlippedAndObliqueSeriesInThePatient(t *testing.T) 
 		sameInPatient(t, want, got)
 		if !volume.SameGrid(res.Grids[Key(s)], got.Grid) {
 			t.Fatal("the grid told by Import is not that of the loaded volume")
+		}
+		if info, err := os.Stat(res.Files[Key(s)][0].Path); err != nil || info.Mode().Perm() != 0o600 {
+			t.Fatalf("a written slice is not its owner's alone: %v, %v", info.Mode(), err)
 		}
 		if len(s.SOPUIDs) != size[2] || len(s.Warnings) != 0 {
 			t.Fatalf("%d image UIDs for %d slices, warnings %v", len(s.SOPUIDs), size[2], s.Warnings)

@@ -55,7 +55,8 @@ func WriteSeries(dir string, study *spine.Study, s *spine.Series) error {
 
 // WriteSeriesAs writes one classic MR file a slice into dir: MR Image Storage,
 // explicit little endian, UTF-8. Grey values are rounded to whole numbers and
-// must lie in -32768..65535. Blocks of one SeriesInstanceUID may share dir.
+// must lie in -32768..65535. Blocks of one SeriesInstanceUID may share dir. What it
+// makes is its owner's alone.
 func WriteSeriesAs(dir string, study *spine.Study, s *spine.Series, a Acquisition) error {
 	if s.Volume == nil {
 		return fmt.Errorf("series %q has no volume to write", s.Description)
@@ -70,7 +71,7 @@ func WriteSeriesAs(dir string, study *spine.Study, s *spine.Series, a Acquisitio
 	if err != nil {
 		return fmt.Errorf("series %q: %w", s.Description, err)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("folder for the series: %w", err)
 	}
 	for k := range s.Volume.Size[2] {
@@ -80,7 +81,7 @@ func WriteSeriesAs(dir string, study *spine.Study, s *spine.Series, a Acquisitio
 		w.plane(s, k)
 		w.image(s.Volume, k, signed, bits)
 		name := filepath.Join(dir, fmt.Sprintf("IM%05d.dcm", instanceNumber(s, k)))
-		if err := os.WriteFile(name, w.file(sopUID(s, k)), 0o644); err != nil {
+		if err := os.WriteFile(name, w.file(sopUID(s, k)), 0o600); err != nil {
 			return fmt.Errorf("slice %d: %w", k, err)
 		}
 	}

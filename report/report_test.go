@@ -155,6 +155,9 @@ func TestWriteMask_ByTheEndingOfTheName(t *testing.T) {
 		if !bytes.Equal(back.Data, mask().Data) || !volume.SameGrid(back.Grid, grid()) {
 			t.Errorf("%s: another mask came back", name)
 		}
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s is not its owner's alone: %v, %v", name, info.Mode(), err)
+		}
 	}
 	if err := WriteMask(filepath.Join(dir, "m.png"), mask()); err == nil {
 		t.Error("a mask was written as PNG")

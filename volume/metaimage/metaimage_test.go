@@ -184,6 +184,6 @@ func save(t *testing.T, path, content string) {
 
 func ExampleWrite() {
 	v := volume.New(volume.Grid{Size: [3]int{2, 2, 2}, Affine: volume.NewAffine(volume.Vec3{1}, volume.Vec3{0, 1}, volume.Vec3{0, 0, 1}, volume.Vec3{})})
-	fmt.Println(Write("/tmp/image.png", v))
-	// Output: write MetaImage /tmp/image.png: the name must end in .mha
+	fmt.Println(Write("image.png", v))
+	// Output: write MetaImage image.png: the name must end in .mha
 }

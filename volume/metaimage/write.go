@@ -82,7 +82,8 @@ func join(x []float64) string {
 	return strings.Join(words, " ")
 }
 
-// writeFile writes beside the target and renames.
+// writeFile writes beside the target and renames. Images are patient data, so the
+// file is its owner's alone.
 func writeFile(path string, g volume.Grid, element string, raw []byte) (err error) {
 	if !strings.HasSuffix(path, ".mha") {
 		return fmt.Errorf("write MetaImage %s: the name must end in .mha", path)
@@ -103,9 +104,6 @@ func writeFile(path string, g volume.Grid, element string, raw []byte) (err erro
 		}
 	}()
 	if _, err = f.Write(b); err != nil {
-		return err
-	}
-	if err = f.Chmod(0o644); err != nil {
 		return err
 	}
 	if err = f.Close(); err != nil {

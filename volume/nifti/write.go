@@ -73,7 +73,8 @@ func EncodeLabels(w io.Writer, m *volume.LabelMap) error {
 	return err
 }
 
-// writeFile writes beside the target and renames.
+// writeFile writes beside the target and renames. Images are patient data, so the
+// file is its owner's alone.
 func writeFile(path string, encode func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".columna-*")
 	if err != nil {
@@ -87,9 +88,6 @@ func writeFile(path string, encode func(io.Writer) error) (err error) {
 		}
 	}()
 	if err = encodeTo(f, strings.HasSuffix(path, ".gz"), encode); err != nil {
-		return err
-	}
-	if err = f.Chmod(0o644); err != nil {
 		return err
 	}
 	if err = f.Close(); err != nil {
