@@ -93,7 +93,7 @@ func (s *Session) clearJournal(ctx context.Context, reason string) error {
 	if s.journal.entries == 0 {
 		return nil
 	}
-	if err := s.desk.db.DiscardJournal(ctx, s.id, s.desk.author, reason); err != nil {
+	if err := s.desk.db.DiscardJournal(ctx, s.id, 0, s.desk.author, reason); err != nil {
 		return err
 	}
 	s.journal.entries = 0
@@ -145,11 +145,12 @@ func (s *Session) openLatest(ctx context.Context) error {
 }
 
 // recover plays the journal again on the mask that it began with. Entries that
-// do not fit are dropped, with a warning and a line in the audit.
+// do not fit are dropped, with a warning and a line in the audit; while their mask
+// cannot be read at all the case stays shut, as nothing says that they do not fit.
 func (s *Session) recover(ctx context.Context, entries []store.JournalEntry) error {
 	err := s.openBase(ctx, entries[0].Base)
-	if ctx.Err() != nil {
-		return ctx.Err()
+	if err != nil && !errors.Is(err, errNoBase) {
+		return fmt.Errorf("its %d unsaved edits cannot be brought back now: %w", len(entries), err)
 	}
 	good := 0
 	for err == nil && good < len(entries) {
@@ -175,21 +176,16 @@ func (s *Session) recover(ctx context.Context, entries []store.JournalEntry) err
 	return nil
 }
 
-// dropFrom keeps the first good entries only.
+// dropFrom keeps the first good entries only. They stay on disk all the while.
 func (s *Session) dropFrom(ctx context.Context, entries []store.JournalEntry, good int, cause error) error {
 	what := fmt.Sprintf("%d of %d unsaved edits could not be made again: %v", len(entries)-good, len(entries), cause)
 	s.warnings = append(s.warnings, what)
-	if err := s.clearJournal(ctx, what); err != nil {
+	if err := s.desk.db.DiscardJournal(ctx, s.id, entries[good].Seq, s.desk.author, what); err != nil {
 		return err
 	}
+	s.journal.entries = good
 	if good == 0 {
 		return s.openLatest(ctx)
-	}
-	for _, e := range entries[:good] {
-		if _, err := s.desk.db.AppendJournal(ctx, s.id, e.Base, e.Kind, e.Data); err != nil {
-			return err
-		}
-		s.journal.entries++
 	}
 	return nil
 }
@@ -214,14 +210,18 @@ func (s *Session) replay(e store.JournalEntry) error {
 	return nil
 }
 
-// openBase starts at the mask that a journal names.
+// errNoBase means that the mask that a journal begins with does not exist.
+var errNoBase = errors.New("the mask that they were made on is not there")
+
+// openBase starts at the mask that a journal names; errNoBase where the database
+// has none such.
 func (s *Session) openBase(ctx context.Context, base string) error {
 	kind, word, _ := strings.Cut(base, ":")
 	switch kind {
 	case "empty":
 		n := findSeries(s.study, word)
 		if n == nil {
-			return errors.New("the series that was painted on cannot be read")
+			return errors.New("the series that was painted on cannot be read: bring its files back to where they were")
 		}
 		s.start(volume.NewLabelMap(n.Volume.Grid), word, fromNothing(word))
 		return nil
@@ -232,7 +232,7 @@ func (s *Session) openBase(ctx context.Context, base string) error {
 		}
 		return s.openStored(ctx, kind, id)
 	}
-	return fmt.Errorf("the journal begins with an unknown mask %q", base)
+	return fmt.Errorf("the journal begins with an unknown mask %q: %w", base, errNoBase)
 }
 
 func (s *Session) openStored(ctx context.Context, kind string, id int64) error {
@@ -241,15 +241,23 @@ func (s *Session) openStored(ctx context.Context, kind string, id int64) error {
 		if err == nil {
 			s.start(c.Mask, c.MaskUID, fromVersion(c))
 		}
-		return err
+		return noBase(err)
 	}
 	a, err := s.desk.db.FindAnalysisByID(ctx, s.id, id)
 	if err != nil {
-		return err
+		return noBase(err)
 	}
 	if a.Mask == nil {
-		return fmt.Errorf("analysis %d has no mask", id)
+		return fmt.Errorf("analysis %d has no mask: %w", id, errNoBase)
 	}
 	s.start(a.Mask, a.MaskUID, fromAnalysis(id))
 	return nil
+}
+
+// noBase tells a mask that does not exist from one that cannot be read.
+func noBase(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return errNoBase
+	}
+	return err
 }

@@ -3,7 +3,10 @@ package review
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"columna/annotate"
@@ -139,6 +142,31 @@ func TestSession_DamagedJournalKeepsTheGoodStrokes(t *testing.T) {
 		t.Fatalf("the journal was not repaired: %v", third.Warnings())
 	}
 	mustBeSound(t, d)
+}
+
+func TestSession_StrokesOutliveAMissingSeries(t *testing.T) {
+	ctx := context.Background()
+	d := newDesk(t)
+	dir := writeStudy(t, testStudy("1.2.3", false))
+	r, err := d.Import(ctx, []string{dir}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := openCase(t, d, r.Cases[0].ID)
+	paint(t, s, spotA) // on an empty mask of the sagittal T2
+	t2 := filepath.Join(dir, "sagittal", "T2")
+	if err := os.Rename(t2, t2+" away"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.OpenCase(ctx, s.CaseID(), nil); err == nil || !strings.Contains(err.Error(), "1 unsaved edits") {
+		t.Fatalf("a case whose strokes cannot be shown was opened: %v", err)
+	}
+	if err := os.Rename(t2+" away", t2); err != nil {
+		t.Fatal(err)
+	}
+	if back := openCase(t, d, s.CaseID()); back.Recovered() != 1 || labelAt(back, spotA) != spine.S1 {
+		t.Fatalf("the stroke is lost: %v", back.Warnings())
+	}
 }
 
 func TestSession_DiscardStrokesGoesBack(t *testing.T) {
@@ -288,7 +316,7 @@ func TestSession_LesionIsStoredBesideItsWeights(t *testing.T) {
 	d, s := analysed(t)
 	paint(t, s, spotA)
 	f := spine.LesionFinding{Box: spine.Box{Max: volume.Vec3{9, 9, 9}}, Level: spine.L3, Probabilities: [6]float64{0.5, 0.5}}
-	if err := s.addLesion(ctx, f, spine.ModelRef{Name: "desamba", SHA256: "def"}); err != nil {
+	if err := s.AddLesion(ctx, Lesion{Finding: f, Model: spine.ModelRef{Name: "desamba", SHA256: "def"}}); err != nil {
 		t.Fatal(err)
 	}
 	back := openCase(t, d, s.CaseID())

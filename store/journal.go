@@ -42,11 +42,11 @@ func (db *DB) Journal(ctx context.Context, caseID int64) (out []JournalEntry, er
 	return out, err
 }
 
-// DiscardJournal throws a case's entries away on the reader's word; the audit
-// keeps that it happened and how many there were.
-func (db *DB) DiscardJournal(ctx context.Context, caseID int64, author, reason string) error {
+// DiscardJournal throws a case's entries away from the one with number from on (0:
+// all of them); the audit keeps that it happened and why.
+func (db *DB) DiscardJournal(ctx context.Context, caseID, from int64, author, reason string) error {
 	return db.update(ctx, "discard the journal", func(t *tx) error {
-		r, err := t.ExecContext(ctx, "DELETE FROM journal WHERE case_id = ?", caseID)
+		r, err := t.ExecContext(ctx, "DELETE FROM journal WHERE case_id = ? AND id >= ?", caseID, from)
 		if err != nil {
 			return err
 		}

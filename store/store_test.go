@@ -323,7 +323,17 @@ func TestJournal_LivesUntilTheCorrection(t *testing.T) {
 	if got, _ := db.Journal(ctx, other); len(got) != 1 {
 		t.Errorf("the other case has %d entries", len(got))
 	}
-	if err := db.DiscardJournal(ctx, other, "A", "not wanted"); err != nil {
+	seq, err := db.AppendJournal(ctx, other, "none", "redo", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.DiscardJournal(ctx, other, seq, "A", "damaged"); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := db.Journal(ctx, other); len(got) != 1 || got[0].Kind != "undo" {
+		t.Errorf("after the last entry was discarded there are %+v", got)
+	}
+	if err := db.DiscardJournal(ctx, other, 0, "A", "not wanted"); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := db.Journal(ctx, other); len(got) != 0 {
