@@ -240,6 +240,9 @@ func (r *room) mark(n int) {
 	m := &sc.Marks
 	m.Active = n == r.active
 	m.Crosshair, m.References, m.Points, m.Names, m.Boxes, m.Badge = nil, nil, nil, nil, nil, ""
+	if n < paneHeat {
+		r.markLesionHeat(sc)
+	}
 	if sc.Stack == nil {
 		return
 	}

@@ -25,9 +25,14 @@ func (h *heatJob) stop() {
 	}
 }
 
-// toggleHeat switches the explanation of the selected grade on or off. It is
-// off until asked for.
+// toggleHeat switches the explanation of the selected grade on or off, or that
+// of the chosen lesion while the list of lesions is in sight. It is off until
+// asked for.
 func (r *room) toggleHeat() {
+	if r.panel.shown == tabLesions && len(r.findings()) > 0 {
+		r.toggleLesionHeat()
+		return
+	}
 	r.heatOn = !r.heatOn
 	r.updateHeat()
 	r.panel.refreshOverlay()

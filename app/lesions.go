@@ -2,6 +2,7 @@ package app
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 
+	"columna/review"
 	"columna/spine"
 	"columna/volume"
 )
@@ -21,6 +23,10 @@ type lesionState struct {
 	from    volume.Vec3
 	box     *spine.Box
 	chosen  int
+
+	heatOn  bool
+	heatBox spine.Box    // the lesion that heat explains
+	heat    []lesionHeat // one map for each sequence, none where nothing is known
 }
 
 // minLesionMM is the smallest box that is taken for one and not for a click.
@@ -48,8 +54,8 @@ func (r *room) stretchBox(mm volume.Vec3) {
 	r.redraw()
 }
 
-// classifyBox asks the network about the box that has been drawn. One box takes
-// it a fraction of a second, so the window waits.
+// classifyBox asks the network in the background what the box that has been
+// drawn holds, and why.
 func (r *room) classifyBox() {
 	box := r.lesions.box
 	r.lesions.drawing, r.lesions.box = false, nil
@@ -58,15 +64,48 @@ func (r *room) classifyBox() {
 		r.app.jobs.say("Drag a box round the lesion.")
 		return
 	}
-	f, err := r.session.ClassifyLesion(r.app.ctx, *box)
-	if err != nil {
+	req := r.lesionRequest(*box, len(r.findings())+1)
+	r.app.jobs.start("Classifying the lesion", func(ctx context.Context, p review.Progress) (func(), error) {
+		l, err := r.app.desk.ClassifyLesion(ctx, req, p)
+		if err != nil {
+			return nil, err
+		}
+		return func() { r.classified(l) }, nil
+	})
+}
+
+// lesionRequest asks about the lesion in a box, one of count.
+func (r *room) lesionRequest(box spine.Box, count int) review.HeatmapRequest {
+	req := review.HeatmapRequest{Study: r.session.Study(), Kind: review.HeatLesion, Box: box, Lesions: count}
+	if m := r.session.Mask(); m != nil {
+		req.Mask = m.Clone() // strokes may go on meanwhile
+	}
+	return req
+}
+
+// classified keeps a lesion and shows it, unless the reader has left the case
+// meanwhile.
+func (r *room) classified(l review.Lesion) {
+	if r.app.room != r {
+		return
+	}
+	kept := " Not validated; a reader must decide."
+	if r.session.Analysis() == nil {
+		kept = " It is not kept, as the case has not been analysed."
+	} else if err := r.session.AddLesion(r.app.ctx, l); err != nil {
 		r.app.jobs.fail(err)
 		return
 	}
 	r.lesions.chosen = max(len(r.findings())-1, 0)
 	r.panel.show(tabLesions)
+	r.lesions.heatOn = true
+	r.showLesionHeat(l.Finding.Box, l.Heat)
 	r.refreshAll()
-	r.app.jobs.say("AI: " + lesionWords(f) + ". Not validated; a reader must decide.")
+	if l.Unheated != nil {
+		r.app.jobs.fail(l.Unheated)
+		kept += " There is no heat map: " + sentence(l.Unheated.Error())
+	}
+	r.app.jobs.say("AI: " + lesionWords(l.Finding) + "." + kept)
 }
 
 // findings are the lesions of the analysis.
@@ -117,6 +156,11 @@ func (p *panels) refreshLesions() {
 	for n, f := range all {
 		p.lesions.Add(p.lesionLine(n, f))
 	}
+	if len(all) > 0 {
+		heat := centered("Heat maps of the chosen lesion  H", func() { p.room.toggleLesionHeat(); p.room.focusActive() })
+		heat.On = p.room.lesions.heatOn
+		p.lesions.Add(container.New(row{28}, heat))
+	}
 	p.lesions.Refresh()
 }
 
@@ -129,6 +173,7 @@ func (p *panels) lesionLine(n int, f spine.LesionFinding) fyne.CanvasObject {
 	head := newFlat(fmt.Sprintf("%d  %s", n+1, place), "go there", func() {
 		p.room.lesions.chosen = n
 		p.room.link(f.Box.Center(), -1)
+		p.room.updateLesionHeat()
 		p.refreshLesions()
 		p.room.focusActive()
 	})

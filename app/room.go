@@ -256,6 +256,7 @@ func (r *room) changed(c review.Change) {
 	if c.Analysis { // an older result's heat map explains nothing any more
 		r.heat.stop()
 		r.showHeat(nil)
+		r.dropLesionHeat()
 		defer r.updateHeat()
 	}
 	if r.stroke { // the panels follow when the stroke ends

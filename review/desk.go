@@ -3,8 +3,8 @@
 // open case and the only mutable state of the app. The package knows no toolkit.
 //
 // A Desk may be used from several goroutines. A Session belongs to one goroutine,
-// the window's; long work (Desk.Analyse, Desk.Heatmap) runs elsewhere and its
-// result is handed to the Session.
+// the window's; long work (Desk.Analyse, Desk.Heatmap,
+// Desk.ClassifyLesion) runs elsewhere and its result is handed to the Session.
 package review
 
 import (

@@ -70,6 +70,40 @@ func (d *Desk) Heatmap(ctx context.Context, r HeatmapRequest) (h *Heatmap, err e
 	return h, err
 }
 
+// Lesion is what the networks say of a marked lesion.
+type Lesion struct {
+	Finding  spine.LesionFinding
+	Model    spine.ModelRef // the weights that said it
+	Heat     *Heatmap       // where the images spoke for it, nil where Unheated says why
+	Unheated error
+}
+
+// ClassifyLesion asks the networks what the lesion in r.Box is, and why; the
+// mask, where there is one, tells the vertebra. It stores nothing;
+// Session.AddLesion does. It may run in the background and ends within a second
+// of ctx.
+func (d *Desk) ClassifyLesion(ctx context.Context, r HeatmapRequest, p Progress) (l Lesion, err error) {
+	if r.Study == nil {
+		return l, errors.New("a lesion needs a study to lie in: open a case first")
+	}
+	err = d.reader.with(ctx, func(ctx context.Context, n *inference.Pipeline) error {
+		p.say("primary site", 0.1)
+		if l.Finding, err = n.ClassifyLesion(ctx, r.Study, r.Mask, r.Box, r.Lesions); err != nil {
+			return err
+		}
+		for _, m := range n.Models() {
+			if m.Name == inference.LesionNet {
+				l.Model = spine.ModelRef{Name: m.Name, SHA256: m.SHA256}
+			}
+		}
+		p.say("heat map", 0.5)
+		l.Heat, l.Unheated = n.HeatmapLesion(ctx, r.Study, r.Mask, r.Box, r.Lesions)
+		p.say("done", 1)
+		return ctx.Err()
+	})
+	return l, err
+}
+
 // Models are the cards of the networks in use.
 func (d *Desk) Models(ctx context.Context) (out []models.Spec, err error) {
 	err = d.reader.with(ctx, func(_ context.Context, n *inference.Pipeline) error {
@@ -142,22 +176,4 @@ func (r *reader) close() {
 		r.nets.Close()
 		r.nets = nil
 	}
-}
-
-// classifyLesion asks what a lesion is, and names the weights that answered.
-func (r *reader) classifyLesion(ctx context.Context, s *Session, box spine.Box) (f spine.LesionFinding, ref spine.ModelRef, err error) {
-	count := 1
-	if s.analysis != nil {
-		count += len(s.analysis.Lesions)
-	}
-	err = r.with(ctx, func(ctx context.Context, n *inference.Pipeline) error {
-		for _, m := range n.Models() {
-			if m.Name == inference.LesionNet {
-				ref = spine.ModelRef{Name: m.Name, SHA256: m.SHA256}
-			}
-		}
-		f, err = n.ClassifyLesion(ctx, s.study, s.Mask(), box, count)
-		return err
-	})
-	return f, ref, err
 }

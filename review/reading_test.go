@@ -108,9 +108,33 @@ func TestHeatmap_OfEachKind(t *testing.T) {
 			t.Errorf("kind %d: %+v, %v", r.Kind, h, err)
 		}
 	}
-	f, err := s.ClassifyLesion(ctx, r.Box)
-	if sum := f.Probabilities[0] + f.Probabilities[1] + f.Probabilities[2] + f.Probabilities[3] + f.Probabilities[4] + f.Probabilities[5]; err != nil || sum < 0.999 || sum > 1.001 {
-		t.Errorf("the classes' probabilities sum to %g, %v", sum, err)
+}
+
+func TestClassifyLesion_SaysWhatAndWhyAndIsKept(t *testing.T) {
+	ctx := context.Background()
+	d, s, p := phantomCase(t)
+	mm, _ := p.Truth.Centroid(uint8(spine.L3))
+	r := HeatmapRequest{Study: s.Study(), Mask: p.Truth, Lesions: 1}
+	r.Box = spine.Box{Min: mm.Sub(volume.Vec3{9, 9, 9}), Max: mm.Add(volume.Vec3{9, 9, 9})}
+	last := 0.0
+	l, err := d.ClassifyLesion(ctx, r, func(_ string, part float64) { last = part })
+	if err != nil || l.Unheated != nil || last != 1 {
+		t.Fatalf("%v, %v, progress %g", err, l.Unheated, last)
+	}
+	sum := 0.0
+	for _, x := range l.Finding.Probabilities {
+		sum += x
+	}
+	if sum < 0.999 || sum > 1.001 || l.Finding.Level != spine.L3 || l.Model.SHA256 != "fresh-desamba" || len(l.Heat.Parts) != 3 {
+		t.Errorf("probabilities sum to %g in %v by %v with %d maps", sum, l.Finding.Level, l.Model, len(l.Heat.Parts))
+	}
+	if err := s.AddLesion(ctx, l); err == nil {
+		t.Error("a case without an analysis kept a lesion")
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := d.ClassifyLesion(ctx, r, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled, it ended with %v", err)
 	}
 }
 

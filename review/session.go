@@ -204,22 +204,16 @@ func (s *Session) LevelPoint(l spine.Level) (volume.Vec3, bool) {
 	return s.anatomy.LevelPoint(l)
 }
 
-// ClassifyLesion asks the networks what a marked lesion is. Where the case has an
-// analysis, the finding is stored with it, beside the weights that gave it.
-func (s *Session) ClassifyLesion(ctx context.Context, box spine.Box) (spine.LesionFinding, error) {
-	f, ref, err := s.desk.reader.classifyLesion(ctx, s, box)
-	if err != nil || s.analysis == nil {
-		return f, err
+// AddLesion stores a classified lesion with the case's analysis, beside the
+// weights that gave it. A case without an analysis has no place for it.
+func (s *Session) AddLesion(ctx context.Context, l Lesion) error {
+	if s.analysis == nil {
+		return errors.New("the lesion was not kept: analyse the case first")
 	}
-	return f, s.addLesion(ctx, f, ref)
-}
-
-// addLesion stores the analysis anew, with a lesion more.
-func (s *Session) addLesion(ctx context.Context, f spine.LesionFinding, ref spine.ModelRef) error {
 	a := *s.analysis
-	a.Lesions = append(slices.Clone(a.Lesions), f)
-	if !slices.Contains(a.Models, ref) {
-		a.Models = append(slices.Clone(a.Models), ref)
+	a.Lesions = append(slices.Clone(a.Lesions), l.Finding)
+	if !slices.Contains(a.Models, l.Model) {
+		a.Models = append(slices.Clone(a.Models), l.Model)
 	}
 	id, err := s.desk.db.SaveAnalysis(ctx, s.id, &a, s.desk.author)
 	if err != nil {
