@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"columna/dicom"
 	"columna/spine"
 	"columna/volume"
 	"columna/volume/metaimage"
@@ -119,6 +120,32 @@ func TestImport_ListsWhatItRefuses(t *testing.T) {
 	r, err := newDesk(t).Import(context.Background(), []string{dir, filepath.Join(dir, "missing")}, nil)
 	if err != nil || len(r.Cases) != 1 || len(r.Refused) != 2 {
 		t.Fatalf("%d cases, refused %v, %v", len(r.Cases), r.Refused, err)
+	}
+}
+
+func TestOpenCase_NamesTheImageOfEachSliceBesideAGap(t *testing.T) {
+	study := testStudy("1.2.3", false)
+	dir := writeStudy(t, study)
+	for _, q := range []string{"T1", "T2"} {
+		if err := os.Remove(filepath.Join(dir, "sagittal", q, "IM00003.dcm")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx := context.Background()
+	found, err := dicom.Import(ctx, []string{dir}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDesk(t)
+	r, err := d.Import(ctx, []string{dir}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range openCase(t, d, r.Cases[0].ID).Study().Series {
+		want := found.Studies[0].Find(s.Sequence, s.Plane).SOPUIDs
+		if len(want) != 7 || !slices.Equal(s.SOPUIDs, want) {
+			t.Errorf("%s: images %v, import said %v", s.Sequence, s.SOPUIDs, want)
+		}
 	}
 }
 
