@@ -75,6 +75,21 @@ func TestImport_AgainIsTheSameCase(t *testing.T) {
 	}
 }
 
+func TestImport_RefusesAKnownStudyOfAnotherPatient(t *testing.T) {
+	d := newDesk(t)
+	id := importStudy(t, d, testStudy("1.2.3", false))
+	other := testStudy("1.2.3", false)
+	other.PatientID, other.Series[0].UID = "P-other", "1.2.3.9"
+	r, err := d.Import(context.Background(), []string{writeStudy(t, other)}, nil)
+	if err != nil || len(r.Cases) != 0 || len(r.Refused) != 1 || !strings.Contains(r.Refused[0].Reason, "another patient") {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if n := len(openCase(t, d, id).Study().Series); n != 2 {
+		t.Errorf("the first patient's case has %d series now", n)
+	}
+	mustBeSound(t, d)
+}
+
 func TestImport_VolumeFilesOfOneVisitAreOneCase(t *testing.T) {
 	dir := t.TempDir()
 	v := image(sagittalGrid(false))

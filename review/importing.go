@@ -2,6 +2,7 @@ package review
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -114,6 +115,11 @@ func (d *Desk) importDICOM(ctx context.Context, paths []string, result *ImportRe
 	}
 	for n := range found.Studies {
 		id, err := d.addStudy(ctx, found.Studies[n], found)
+		if errors.Is(err, store.ErrOtherPatient) {
+			first := dicom.Key(&found.Studies[n].Series[0])
+			result.Refused = append(result.Refused, dicom.Refusal{Path: found.Files[first][0].String(), Reason: store.ErrOtherPatient.Error()})
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

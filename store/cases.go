@@ -33,7 +33,8 @@ type Case struct {
 
 // AddCase stores a study, with the files of each of its series, and returns its
 // id. A study that is known keeps its id and its header; series that are new or
-// were found in other places are added, and a deleted case comes back.
+// were found in other places are added, and a deleted case comes back. It is
+// ErrOtherPatient where the known study names another patient.
 func (db *DB) AddCase(ctx context.Context, study *spine.Study, files [][]FileRef, author string) (id int64, err error) {
 	if study.UID == "" {
 		return 0, fmt.Errorf("store case: the study has no StudyInstanceUID")
@@ -66,7 +67,11 @@ func (db *DB) AddCase(ctx context.Context, study *spine.Study, files [][]FileRef
 
 // caseOf finds the row of a study, or adds it.
 func (t *tx) caseOf(study *spine.Study, author string) (id int64, known bool, err error) {
-	err = t.one("SELECT id FROM cases WHERE study_uid = ?", []any{study.UID}, &id)
+	var patient string
+	err = t.one("SELECT id, patient_id FROM cases WHERE study_uid = ?", []any{study.UID}, &id, &patient)
+	if err == nil && patient != study.PatientID {
+		return 0, false, ErrOtherPatient
+	}
 	if err == nil {
 		deleted, err := t.deleted(id)
 		if err == nil && deleted {

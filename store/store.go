@@ -25,6 +25,9 @@ var ErrNotFound = errors.New("not found")
 // ErrConflict means that somebody else saved a version in the meantime.
 var ErrConflict = errors.New("another version was saved in the meantime: reopen the case")
 
+// ErrOtherPatient means that a study is stored as another patient's.
+var ErrOtherPatient = errors.New("the study is in the worklist under another patient ID: one of the two has a wrong header")
+
 // DB is an open database.
 type DB struct {
 	path  string
