@@ -69,7 +69,7 @@ func newApp(ctx context.Context, desk *review.Desk, fa fyne.App, do Dispatcher) 
 	a.jobs = newJobs(ctx, do)
 	a.body = container.NewStack()
 	a.win.SetContent(container.NewBorder(nil, a.jobs.bar, nil, nil, a.body))
-	a.win.SetOnDropped(func(_ fyne.Position, uris []fyne.URI) { a.importURIs(uris) })
+	a.win.SetOnDropped(a.dropped)
 	a.win.SetCloseIntercept(a.quit)
 	a.bindKeys()
 	a.showWorklist()
@@ -139,9 +139,14 @@ func (a *App) enter(s *review.Session) {
 	a.room.focusActive()
 }
 
-func (a *App) importURIs(uris []fyne.URI) {
+// dropped imports what was dropped anywhere on the window.
+func (a *App) dropped(_ fyne.Position, uris []fyne.URI) {
 	var paths []string
 	for _, u := range uris {
+		if u.Scheme() != "file" {
+			a.jobs.say("Only files and folders of this computer can be dropped here, not " + u.String() + ".")
+			return
+		}
 		paths = append(paths, u.Path())
 	}
 	a.importPaths(paths)

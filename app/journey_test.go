@@ -12,6 +12,7 @@ import (
 	"fyne.io/fyne/v2/test"
 
 	"columna/dicom"
+	"columna/models"
 	"columna/phantom"
 	"columna/review"
 	"columna/spine"
@@ -35,6 +36,12 @@ type reader struct {
 // analysed by an oracle: the phantom's own truth stands in for the networks.
 func sit(t *testing.T) *reader {
 	t.Helper()
+	return sitWith(t, nil)
+}
+
+// sitWith is sit with networks of the test's own.
+func sitWith(t *testing.T, nets map[string]*models.Model) *reader {
+	t.Helper()
 	dir := t.TempDir()
 	c := phantom.Generate(7, phantom.Options{Small: true, WithAxial: true, WithSTIR: true, Pathology: 0.5})
 	for n := range c.Study.Series {
@@ -44,7 +51,7 @@ func sit(t *testing.T) *reader {
 			t.Fatal(err)
 		}
 	}
-	desk, err := review.Open(context.Background(), review.Config{DBPath: filepath.Join(dir, "c.db"), Author: "tester"})
+	desk, err := review.Open(context.Background(), review.Config{DBPath: filepath.Join(dir, "c.db"), Author: "tester", Models: nets})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,6 +105,10 @@ func (r *room) classified(l review.Lesion) {
 		r.app.jobs.fail(l.Unheated)
 		kept += " There is no heat map: " + sentence(l.Unheated.Error())
 	}
+	if r.blind {
+		r.app.jobs.say("The AI has classified the lesion; what it said is hidden while reading blind.")
+		return
+	}
 	r.app.jobs.say("AI: " + lesionWords(l.Finding) + "." + kept)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"image/color"
+	"path/filepath"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -227,17 +228,27 @@ func (w *worklist) chooseImport() {
 
 // importWords say in one sentence what an import brought.
 func importWords(r review.ImportResult) string {
-	words := fmt.Sprintf("Imported %d cases.", len(r.Cases))
+	words, refused := fmt.Sprintf("Imported %d cases", len(r.Cases)), len(r.Refused)
 	if len(r.Cases) == 1 {
-		words = "Imported 1 case."
+		words = "Imported 1 case"
 	}
-	if len(r.Cases) == 0 {
-		words = "Nothing was imported."
+	first := ""
+	if refused > 0 {
+		first = fmt.Sprintf("%q: ", filepath.Base(r.Refused[0].Path)) + strings.TrimSuffix(r.Refused[0].Reason, ".")
 	}
-	if n := len(r.Refused); n > 0 {
-		words += fmt.Sprintf(" %d files were not: %s.", n, strings.TrimSuffix(r.Refused[0].Reason, "."))
+	switch {
+	case len(r.Cases) == 0 && refused == 0:
+		return "Nothing was imported, as no images were found there."
+	case len(r.Cases) == 0 && refused == 1:
+		return "Nothing was imported from " + first + "."
+	case len(r.Cases) == 0:
+		return fmt.Sprintf("Nothing was imported from %d files, such as %s.", refused, first)
+	case refused == 1:
+		return words + " without " + first + "."
+	case refused > 1:
+		return fmt.Sprintf("%s without %d files, such as %s.", words, refused, first)
 	}
-	return words
+	return words + "."
 }
 
 // searchEntry filters while typing; arrows and Enter go to the list.
