@@ -11,8 +11,8 @@ import (
 	"github.com/suyashkumar/dicom/pkg/tag"
 )
 
-// Limits of one file. They are far above any MR slice and far below what would
-// hurt the machine.
+// Limits of one file and of one stack. They are far above any MR series and far
+// below what would hurt the machine.
 const (
 	maxFileBytes    = 512 << 20
 	maxInflateBytes = 256 << 20
@@ -20,6 +20,9 @@ const (
 	maxDepth        = 16      // nested sequences
 	maxPixelBytes   = 256 << 20
 	maxFrames       = 4096
+	maxSlicePixels  = 1 << 25 // 128 MiB of grey values
+	maxStackVoxels  = 1 << 27 // 512 MiB
+	maxRescale      = 1e20    // so that every grey value is a finite float32
 )
 
 // tagID is a data element tag as group<<16 | element.

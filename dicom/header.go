@@ -53,6 +53,9 @@ func readSlice(f *file) (*slice, error) {
 	if px.frames != 1 {
 		return nil, fmt.Errorf("%d frames in one file: only classic single-frame MR is read", px.frames)
 	}
+	if px.rows*px.cols > maxSlicePixels {
+		return nil, fmt.Errorf("a slice of %dx%d pixels is larger than any MR image", px.cols, px.rows)
+	}
 	s := &slice{
 		seriesUID: f.text(tagSeriesUID), sopClass: f.text(tagSOPClass), frameUID: f.text(tagFrameOfRef),
 		rows: px.rows, cols: px.cols,

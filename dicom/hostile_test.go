@@ -204,6 +204,39 @@ func TestImport_RefusesOrReadsIntactEveryDamagedFile(t *testing.T) {
 	t.Logf("%d files, %d read, at most %.1f MiB allocated by one", len(all), read, float64(most)/(1<<20))
 }
 
+func TestImport_RefusesWhatWouldFillTheMemory(t *testing.T) {
+	runs := make([]byte, 64, 64+2<<20) // PackBits of zeros: 2 MiB make 8192 x 8192 x 2 bytes
+	binary.LittleEndian.PutUint32(runs, 2)
+	binary.LittleEndian.PutUint32(runs[4:], 64)
+	for n := range 2 {
+		binary.LittleEndian.PutUint32(runs[4+4*n:], uint32(len(runs)))
+		runs = append(runs, bytes.Repeat([]byte{0x81, 0}, 8192*8192/128)...)
+	}
+	w := seedFile(pattern(sagittalGrid([3]int{16, 16, 3}), 9), 1)
+	w.elements = slices.DeleteFunc(w.elements, func(e element) bool { return e.tag == tagRows || e.tag == tagColumns })
+	w.short(tagRows, 8192)
+	w.short(tagColumns, 8192)
+	for words, b := range map[string][]byte{
+		"larger than any MR image": w.fileAs(syntaxRLE, w.encapsulate(runs)),
+		"out of range":             with(tagSlope, "DS", "1e300 "),
+	} {
+		name := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := Import(t.Context(), []string{name}, nil)
+		if err != nil || len(r.Refused) != 1 || !strings.Contains(r.Refused[0].Reason, words) {
+			t.Errorf("%q: refused %+v, %v", words, r.Refused, err)
+		}
+	}
+	if err := refuseSize(&slice{rows: 4096, cols: 4096}, 9); err == nil {
+		t.Error("a volume of 150 million voxels is not refused")
+	}
+	if err := refuseSize(&slice{rows: 512, cols: 512}, 512); err != nil {
+		t.Error(err)
+	}
+}
+
 // zipWith makes a zip file; entries are stored or deflated as given.
 func zipWith(t *testing.T, entries map[string][]byte) []byte {
 	t.Helper()

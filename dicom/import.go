@@ -28,12 +28,6 @@ type SeriesKey struct {
 // Key is the name of a series' stack in Result's maps.
 func Key(s *spine.Series) SeriesKey { return SeriesKey{s.UID, s.Block} }
 
-// SeriesFiles is what a store keeps in order to open a series again.
-type SeriesFiles struct {
-	Series spine.Series
-	Files  []FileRef
-}
-
 // Result is what an import found. The series' volumes are nil until LoadSeries
 // reads them; Grids tells their size and place already.
 type Result struct {
@@ -231,6 +225,9 @@ func LoadSeries(ctx context.Context, files []FileRef) (*volume.Volume, error) {
 		}
 		if len(st.slices) > 0 && (s.rows != st.slices[0].rows || s.cols != st.slices[0].cols) {
 			return nil, fmt.Errorf("%s: its size differs from the rest of the series: import the folder again", ref)
+		}
+		if err := refuseSize(s, len(files)); err != nil {
+			return nil, err
 		}
 		st.slices = append(st.slices, s)
 		images[s] = data

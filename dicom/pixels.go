@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
+	"math"
 )
 
 // pixelFormat is the image pixel module (PS3.3 C.7.6.3) of a grey image.
@@ -44,6 +45,9 @@ func (f *file) pixels() (*pixelFormat, error) {
 		p.slope, p.hasRescale = s, true
 	}
 	p.intercept = f.float(tagIntercept)
+	if math.Abs(p.slope) > maxRescale || math.Abs(p.intercept) > maxRescale {
+		return nil, fmt.Errorf("rescale slope %g and intercept %g are out of range", p.slope, p.intercept)
+	}
 	return p, p.checkData()
 }
 

@@ -182,11 +182,23 @@ func (s *stack) layout() (*layout, error) {
 	if err := l.grid.Validate(); err != nil {
 		return nil, fmt.Errorf("the stack makes no volume: %w", err)
 	}
+	if err := refuseSize(first, count); err != nil {
+		return nil, err
+	}
 	l.planes = s.planes(count)
 	if filled := l.filled(); filled > 0 && len(warnings) == 0 {
 		l.warnings = append(l.warnings, fmt.Sprintf("%d slices were interpolated to even out the spacing", filled))
 	}
 	return l, nil
+}
+
+// refuseSize refuses stacks whose volume would take more memory than any series
+// needs.
+func refuseSize(s *slice, count int) error {
+	if s.rows*s.cols > maxStackVoxels/count {
+		return fmt.Errorf("%d slices of %dx%d pixels: more than %d million voxels in one volume", count, s.cols, s.rows, maxStackVoxels/1_000_000)
+	}
+	return nil
 }
 
 // count tells how many evenly spaced slices span the stack: holes of a whole
