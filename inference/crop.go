@@ -98,6 +98,17 @@ func sliceAxis(s *spine.Series) int {
 	return f.axis[axisP]
 }
 
+// inPlane are the voxel axes of a slice, its columns' index first.
+func inPlane(sliceAxis int) (x, y int) {
+	switch sliceAxis {
+	case 0:
+		return 1, 2
+	case 1:
+		return 0, 2
+	}
+	return 0, 1
+}
+
 // nearestSlice finds the acquired slice nearest to a place among several series
 // or blocks, or nil if none is within reach.
 func nearestSlice(candidates []*spine.Series, target volume.Vec3) (best *spine.Series, slice int) {
@@ -148,7 +159,8 @@ func cut(s *spine.Series, slice int, target volume.Vec3, c spine.Condition, size
 	if !standardiseCrop(pixels, covered) {
 		return nil
 	}
-	point := spine.Point{SeriesUID: s.UID, XPx: vox[0], YPx: vox[1], LPS: center}
+	x, y := inPlane(axis)
+	point := spine.Point{SeriesUID: s.UID, XPx: vox[x], YPx: vox[y], LPS: center}
 	if axis == 2 && slice < len(s.SOPUIDs) {
 		point.SOPUID = s.SOPUIDs[slice]
 	}

@@ -147,6 +147,17 @@ func TestCrop_LiesOnItsSideAndSlice(t *testing.T) {
 				if d := c.q.local(crop.Point.LPS).Sub(expected(cond, l)).Norm(); d > 5 {
 					t.Errorf("%s, %s %s: %.1f mm from its place", name, cond, l, d)
 				}
+				vox, x, y := crop.Series.Volume.ToVoxel(crop.Point.LPS), crop.Point.XPx, crop.Point.YPx
+				at := volume.Vec3{x, y, float64(crop.Slice)}
+				switch sliceAxis(crop.Series) {
+				case 0:
+					at = volume.Vec3{float64(crop.Slice), x, y}
+				case 1:
+					at = volume.Vec3{x, float64(crop.Slice), y}
+				}
+				if vox.Sub(at).Norm() > 1e-6 {
+					t.Errorf("%s, %s %s: pixel (%.1f, %.1f) of slice %d, the place is voxel %v", name, cond, l, x, y, crop.Slice, vox)
+				}
 				canal, _ := anatomy.Target(spine.SpinalCanalStenosis, l)
 				if x := crop.Point.LPS.Sub(canal)[0]; cond.Side() != 0 && x*float64(cond.Side()) <= 0 {
 					t.Errorf("%s, %s %s: read at %.1f mm to the left of the canal", name, cond, l, x)

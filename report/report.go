@@ -96,7 +96,7 @@ func pointColumns(g *spine.GradeFinding) []string {
 		return make([]string, 7)
 	}
 	p := g.Point
-	return []string{p.SeriesUID, p.SOPUID, number(p.XPx, 2), number(p.YPx, 2), number(p.LPS[0], 2), number(p.LPS[1], 2), number(p.LPS[2], 2)}
+	return []string{text(p.SeriesUID), text(p.SOPUID), number(p.XPx, 2), number(p.YPx, 2), number(p.LPS[0], 2), number(p.LPS[1], 2), number(p.LPS[2], 2)}
 }
 
 // WriteRSNA writes the table of the RSNA 2024 lumbar challenge: row_id
@@ -136,7 +136,8 @@ func probabilities(ai, reader *spine.GradeFinding) (p [3]float64, ok bool) {
 
 func number(x float64, digits int) string { return strconv.FormatFloat(x, 'f', digits, 64) }
 
-// text keeps a spreadsheet from taking a reader's words for a formula.
+// text keeps a spreadsheet from taking a reader's words, or a header's, for a
+// formula.
 func text(s string) string {
 	if s != "" && strings.ContainsAny(s[:1], "=+-@\t\r") {
 		return "'" + s

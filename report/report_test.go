@@ -44,7 +44,7 @@ func analysis() *spine.Analysis {
 	for c := range spine.Condition(spine.ConditionCount) {
 		for l := range spine.Level(spine.LevelCount) {
 			a.Grades = append(a.Grades, spine.GradeFinding{Condition: c, Level: l, Grade: spine.Grade(int(c+spine.Condition(l)) % 3), Probabilities: [3]float64{0.2, 0.3, 0.5},
-				Point: &spine.Point{SeriesUID: "s", SOPUID: "o", XPx: 1, YPx: 2, LPS: volume.Vec3{3, 4, 5}}})
+				Point: &spine.Point{SeriesUID: "@s", SOPUID: "o", XPx: 1, YPx: 2, LPS: volume.Vec3{3, 4, 5}}})
 		}
 	}
 	a.Grades[24] = spine.GradeFinding{Condition: spine.RightSubarticularStenosis, Level: spine.L5S1, Grade: spine.NotGradable, Reason: "no axial series"}
@@ -84,7 +84,7 @@ func TestWriteCSV_HasEveryCellOnce(t *testing.T) {
 	if len(seen) != 25 {
 		t.Errorf("%d different cells", len(seen))
 	}
-	if got := strings.Join(rows[4], ","); got != `spinal_canal_stenosis,l4_l5,normal_mild,0.2000,0.3000,0.5000,,moderate,'=HYPERLINK("x"),s,o,1.00,2.00,3.00,4.00,5.00` {
+	if got := strings.Join(rows[4], ","); got != `spinal_canal_stenosis,l4_l5,normal_mild,0.2000,0.3000,0.5000,,moderate,'=HYPERLINK("x"),'@s,o,1.00,2.00,3.00,4.00,5.00` {
 		t.Errorf("canal at L4/L5: %s", got)
 	}
 	if got := strings.Join(rows[25], ","); got != "right_subarticular_stenosis,l5_s1,not_gradable,,,,no axial series,,,,,,,,," {
