@@ -12,7 +12,6 @@ import (
 // lesionHeat explains a lesion's class in one sequence.
 type lesionHeat struct {
 	uid  string // of the series it lies on
-	note string
 	heat *render.Heat
 }
 
@@ -57,7 +56,7 @@ func (r *room) showLesionHeat(box spine.Box, h *review.Heatmap) {
 	if h != nil {
 		for _, part := range h.Parts {
 			title := "Grad-CAM lesion " + part.Level + " · " + strings.ReplaceAll(part.Class, "_", "-")
-			r.lesions.heat = append(r.lesions.heat, lesionHeat{part.SeriesUID, title + ": what the network looked at",
+			r.lesions.heat = append(r.lesions.heat, lesionHeat{part.SeriesUID,
 				&render.Heat{Volume: part.Volume, RawMax: part.RawMax, Title: title, Model: shortHash(part.Model), Opacity: 0.55, Legend: true}})
 		}
 	}
@@ -81,7 +80,7 @@ func (r *room) markLesionHeat(sc *render.Scene) {
 	}
 	for _, h := range r.lesions.heat {
 		if sc.Stack.Has(h.uid) {
-			sc.Heat, sc.Marks.Note, sc.Overlay = h.heat, h.note, nil
+			sc.Heat, sc.Marks.Note, sc.Overlay = h.heat, h.heat.Title, nil
 		}
 	}
 }

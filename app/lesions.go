@@ -164,6 +164,7 @@ func (p *panels) refreshLesions() {
 		heat := centered("Heat maps of the chosen lesion  H", func() { p.room.toggleLesionHeat(); p.room.focusActive() })
 		heat.On = p.room.lesions.heatOn
 		p.lesions.Add(container.New(row{28}, heat))
+		p.lesions.Add(paragraph("They show what the network looked at, not where disease is."))
 	}
 	p.lesions.Refresh()
 }
