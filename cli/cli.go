@@ -49,13 +49,13 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"demo", "[--out DIR] [--seed N]", "a synthetic study through the whole road; with --out, or without a display, as files", demo},
-		{"import", "PATH... [--json]", "read DICOM folders, files and zip files into the worklist", importStudies},
+		{"import", "PATH... [--json]", "DICOM folders, files and zip files, NIfTI and MetaImage into the worklist", importStudies},
 		{"list", "[--search TEXT] [--json]", "the worklist", list},
 		{"show", "CASE [--out PNG] [--level L4/L5]", "draw the reading screen of a case", show},
 		{"analyze", "CASE [--json]", "run the networks on a case and store the result", analyze},
 		{"segment", "IN... --out MASK [--json]", "volumes in, label map out, no database; --t1 --t2 --stir name the sequence", segment},
 		{"grade", "STUDYDIR [--json]", "the 25 stenosis grades of a study, no database", grade},
-		{"export", "CASE --format nifti,mha,pdf,csv,png --out DIR", "results of a case as files", export},
+		{"export", "CASE --format nifti,mha,pdf,csv,rsna,png --out DIR", "results of a case as files", export},
 		{"phantom", "--out DIR [--seed N] [--count K]", "synthetic studies as DICOM with their truth", makePhantoms},
 		{"metrics", "REF PRED [--json]", "Dice, IoU, HD95 and ASSD of two label maps", metrics},
 		{"convert", "IN OUT [--labels]", "between DICOM, NIfTI and MetaImage", convert},
