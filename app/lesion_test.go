@@ -62,7 +62,7 @@ func (r *reader) heated(t *testing.T) (n int) {
 			continue
 		}
 		n++
-		if h := sc.Heat; !h.Legend || h.Model != "01234567" || h.RawMax < 0 || !strings.HasPrefix(h.Title, "Grad-CAM lesion ") {
+		if h := sc.Heat; !h.Legend || h.Model != "01234567" || h.RawMax < 0 || !strings.HasPrefix(h.Title, "Grad-CAM lesion") {
 			t.Errorf("pane %d: legend %v, model %q, raw maximum %g, title %q", at, h.Legend, h.Model, h.RawMax, h.Title)
 		}
 		if !strings.Contains(sc.Marks.Note, sc.Heat.Title) || sc.Overlay != nil {

@@ -55,7 +55,11 @@ func (r *room) showLesionHeat(box spine.Box, h *review.Heatmap) {
 	r.lesions.heatBox, r.lesions.heat = box, nil
 	if h != nil {
 		for _, part := range h.Parts {
-			title := "Grad-CAM lesion " + part.Level + " · " + strings.ReplaceAll(part.Class, "_", "-")
+			title := "Grad-CAM lesion"
+			if part.Level != spine.Background.String() {
+				title += " " + part.Level
+			}
+			title += " · " + strings.ReplaceAll(part.Class, "_", "-")
 			r.lesions.heat = append(r.lesions.heat, lesionHeat{part.SeriesUID,
 				&render.Heat{Volume: part.Volume, RawMax: part.RawMax, Title: title, Model: shortHash(part.Model), Opacity: 0.55, Legend: true}})
 		}
