@@ -35,7 +35,7 @@ var rooms = map[string]room{
 	"dicom":            {[]string{"volume", "spine"}, "untrusted bytes stay in one room"},
 	"inference":        {[]string{"volume", "spine", "models", "internal/ort"}, "reading must not depend on training, storage or screens"},
 	"annotate":         {[]string{"volume", "spine"}, "editing has no toolkit, clock or disk"},
-	"store":            {[]string{"volume", "spine", "annotate"}, "the only SQL; it knows domain types and the strokes it journals"},
+	"store":            {[]string{"volume", "spine"}, "the only SQL; it knows domain types, a stroke is bytes to it"},
 	"report":           {[]string{"volume", "volume/nifti", "volume/metaimage", "spine", "dicom"}, "exporters take domain types"},
 	"export/graph":     {nil, "the graph builder is a library of its own"},
 	"export/nets":      {[]string{"export/graph", "export/loss", "spine"}, "a network is a function of graph values"},

@@ -6,7 +6,6 @@ import (
 	"columna/app"
 	"columna/cli"
 	_ "columna/internal/locale" // before the toolkit looks at LANG
-	_ "columna/internal/locale" // quiets Fyne before it starts
 )
 
 // window is how the commands open windows and draw screens.

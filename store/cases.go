@@ -199,20 +199,6 @@ func orNotFound(err error) error {
 	return err
 }
 
-// FindStudy reads the id of a study; ErrNotFound where it is unknown or deleted.
-func (db *DB) FindStudy(ctx context.Context, studyUID string) (id int64, err error) {
-	err = db.view(ctx, "find study "+studyUID, func(t *tx) error {
-		if err := t.one("SELECT id FROM cases WHERE study_uid = ?", []any{studyUID}, &id); err != nil {
-			return err
-		}
-		if deleted, err := t.deleted(id); err != nil || deleted {
-			return orNotFound(err)
-		}
-		return nil
-	})
-	return id, err
-}
-
 // latestSeries are the rows of a case that count, and where each series stood
 // first.
 const latestSeries = `series JOIN (SELECT max(id) AS last, min(id) AS first FROM series WHERE case_id = ? GROUP BY uid, block) ON id = last`

@@ -80,10 +80,3 @@ func Follow(from, to Lens) View {
 	fit := math.Min(to.w/eu, to.h/ev)
 	return View{Zoom: from.PxPerMM / fit, U: d.Dot(to.Frame.Right), V: d.Dot(to.Frame.Down)}
 }
-
-// PointAtMiddle is the view moved so that a patient point is in the middle.
-func (view View) PointAtMiddle(f Frame, k int, mm volume.Vec3) View {
-	d := mm.Sub(f.CenterMM(k))
-	view.U, view.V = d.Dot(f.Right), d.Dot(f.Down)
-	return view
-}
