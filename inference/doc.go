@@ -29,6 +29,6 @@
 //     image's left half and the side of interest on its right half.
 //
 // Lesion regions (LesionROI): 16x32x32 voxels around the middle of the lesion's
-// box in the same i/j/k orientation, 48 mm wide or 1.25 times the box if that is
+// box in the same i/j/k orientation, 32 mm wide or 1.25 times the box if that is
 // larger.
 package inference

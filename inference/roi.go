@@ -11,7 +11,7 @@ import (
 
 // The lesion region that DeSamba sees.
 const (
-	roiFOVMM = 48 // side of the region; larger lesions get a larger one
+	roiFOVMM = 32 // side of the region; larger lesions get a larger one
 	roiD     = 16 // slices
 	roiHW    = 32 // rows and columns
 )
