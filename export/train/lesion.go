@@ -28,6 +28,7 @@ type LesionTask struct {
 	train, held []LesionSample
 	byClass     [spine.LesionClassCount][]int
 	classes     []spine.LesionClass // those that occur in train
+	steps       int                 // of the whole run
 	seed        uint64
 	about       string
 }
@@ -35,11 +36,24 @@ type LesionTask struct {
 // Net is the network being taught.
 func (t *LesionTask) Net() nets.Net { return t.net }
 
-// Loss is DeSamba's: cross entropy plus the two reconstruction terms.
+// Loss is DeSamba's: cross entropy plus the two reconstruction terms. These come
+// in between two and three fifths of the steps: from the start, on a small network,
+// they are soonest satisfied by features that say nothing (measured: it stays at
+// chance).
 func (t *LesionTask) Loss(g *graph.Graph) *graph.Value {
 	out := t.net.Forward(g, inputs(g, t.net, t.batch))
 	target := g.Input("target", t.batch, spine.LesionClassCount)
-	return loss.DeSamba(out, "metastasis", target, loss.ClassOptions{Smoothing: 0.05})
+	ramp := g.Input("ramp", 1)
+	o := loss.ClassOptions{Smoothing: 0.05}
+	entropy := loss.ClassCrossEntropy(out["metastasis"], target, o)
+	both := loss.DeSamba(out, "metastasis", target, o)
+	return graph.Add(entropy, graph.Mul(graph.Sub(both, entropy), ramp))
+}
+
+// ramp is the weight of the reconstruction terms at a step.
+func (t *LesionTask) ramp(step int) float32 {
+	share := float64(step) / float64(t.steps)
+	return float32(min(max((share-0.4)/0.2, 0), 1))
 }
 
 // Batch draws the classes in turn. Regions are mirrored, rotated, scaled and
@@ -69,6 +83,7 @@ func (t *LesionTask) Batch(step int) map[string]ort.Tensor {
 		target[b*spine.LesionClassCount+int(class)] = 1
 	}
 	in := t.tensors(seq, present, tab, t.batch)
+	in["ramp"] = ort.Tensor{Shape: []int{1}, Data: []float32{t.ramp(step)}}
 	in["target"] = ort.Tensor{Shape: []int{t.batch, spine.LesionClassCount}, Data: target}
 	return in
 }

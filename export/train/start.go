@@ -37,7 +37,7 @@ func recipes() map[string]recipe {
 	return map[string]recipe{
 		"gfssnet":     {samples: 240, held: 8, steps: 2800, epoch: 100, rate: 2e-3, task: newSegmentation},
 		"stenosisnet": {samples: 200, held: 30, steps: 3000, epoch: 150, rate: 1e-3, task: newStenosis},
-		"desamba":     {samples: 300, held: 60, steps: 1400, epoch: 100, rate: 1e-3, task: newLesion},
+		"desamba":     {samples: 300, held: 60, steps: 1000, epoch: 100, rate: 5e-4, task: newLesion},
 	}
 }
 
@@ -110,7 +110,7 @@ func newLesion(ctx context.Context, o Options, r recipe) (Task, error) {
 		return nil, err
 	}
 	s := net.Inputs()[0].Shape
-	t := &LesionTask{net: net, d: s[2], h: s[3], w: s[4], batch: 6, seed: o.Seed}
+	t := &LesionTask{net: net, d: s[2], h: s[3], w: s[4], batch: 6, steps: r.steps, seed: o.Seed}
 	if t.train, t.held, err = twoPools(ctx, o, r, "lesion", lesionSamples); err != nil {
 		return nil, err
 	}
