@@ -6,6 +6,7 @@ package train
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -67,7 +68,7 @@ type Epoch struct {
 
 // Run trains until cfg.Steps, cfg.Limit or ctx ends it, resuming from the
 // checkpoint in cfg.Dir if there is one, and leaves the best model in
-// cfg.Dir/best. A cancelled run keeps its checkpoint and returns ctx's error.
+// cfg.Dir/best. A cancelled run writes a checkpoint and returns ctx's error.
 func Run(ctx context.Context, task Task, cfg Config) error {
 	r, err := newRun(task, cfg)
 	if err != nil {
@@ -80,10 +81,20 @@ func Run(ctx context.Context, task Task, cfg Config) error {
 	}
 	for r.step < cfg.Steps && (end.IsZero() || time.Now().Before(end)) {
 		if err := r.epoch(ctx, end); err != nil {
-			return err
+			return r.interrupted(ctx, err)
 		}
 	}
 	return nil
+}
+
+// interrupted keeps the steps of an epoch that was cancelled. A run that has made
+// its last step goes back to the epoch's start instead, so that its end is still
+// measured.
+func (r *run) interrupted(ctx context.Context, err error) error {
+	if ctx.Err() == nil || r.step >= r.cfg.Steps {
+		return err
+	}
+	return errors.Join(err, writeCheckpoint(r.checkpointPath(), r.step, r.best, r.stepper.State()))
 }
 
 // run is one training in progress.
