@@ -261,7 +261,8 @@ func readerGrades(s *review.Session) (out []spine.GradeFinding) {
 // exportFormats are what export can write.
 func exportFormats() []string { return []string{"nifti", "mha", "pdf", "csv", "rsna", "png"} }
 
-// export writes the results of a case in the formats asked for.
+// export writes the results of a case in the formats asked for; the audit keeps
+// what left the database.
 func export(e *env, args []string) error {
 	formats := e.flags.String("format", "", strings.Join(exportFormats(), ","))
 	dir := e.flags.String("out", "", "folder")
@@ -289,6 +290,9 @@ func export(e *env, args []string) error {
 		for _, f := range asked {
 			names, err := e.exportAs(d, s, f, *dir)
 			if err != nil {
+				return err
+			}
+			if err := d.Record(e.ctx, s.CaseID(), "export", strings.Join(names, ", ")); err != nil {
 				return err
 			}
 			written = append(written, names...)

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"columna/dicom"
+	"columna/review"
 	"columna/spine"
 	"columna/volume"
 	"columna/volume/nifti"
@@ -163,6 +164,23 @@ func TestWriteOwn_IsTheOwnersAloneAndWholeOrNotAtAll(t *testing.T) {
 	}
 	if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
+
+func TestExport_IsKeptInTheAudit(t *testing.T) {
+	dir := t.TempDir()
+	db := filepath.Join(dir, "columna.db")
+	writeStudy(t, filepath.Join(dir, "dicom"))
+	succeed(t, nil, "import", filepath.Join(dir, "dicom"), "--db", db)
+	succeed(t, nil, "export", "1", "--format", "png", "--out", filepath.Join(dir, "out"), "--db", db)
+	d, err := review.Open(t.Context(), review.Config{DBPath: db})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	lines, err := d.Audit(t.Context(), 1, 1)
+	if err != nil || len(lines) != 1 || lines[0].Action != "export" || !strings.Contains(lines[0].Detail, "case-1-reading.png") {
+		t.Errorf("the newest line of the audit is %+v, %v", lines, err)
 	}
 }
 
