@@ -300,6 +300,25 @@ func TestImport_ReadsASeriesFromAZipAndRefusesTheRest(t *testing.T) {
 	}
 }
 
+func TestImport_HoldsFewZipsOpenAtATime(t *testing.T) {
+	dir := t.TempDir()
+	for n := range maxOpenZips + 6 {
+		slice := seedFile(pattern(sagittalGrid([3]int{16, 16, 80}), 9), n).file(fmt.Sprint("1.2.", n))
+		name := filepath.Join(dir, fmt.Sprintf("%03d.zip", n))
+		if err := os.WriteFile(name, zipWith(t, map[string][]byte{"a.dcm": slice}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := &finder{zips: newZips()}
+	defer f.zips.close()
+	if err := f.add(t.Context(), dir); err != nil || len(f.found) != maxOpenZips+6 || len(f.zips.readers) > maxOpenZips {
+		t.Errorf("%d entries, %d zip files open, %v", len(f.found), len(f.zips.readers), err)
+	}
+	if r, err := Import(t.Context(), []string{dir}, nil); err != nil || len(r.Refused) != 0 || len(r.Studies) != 1 {
+		t.Errorf("refused %v, %v", r.Refused, err)
+	}
+}
+
 func TestImport_SurvivesDamagedZips(t *testing.T) {
 	v := pattern(sagittalGrid([3]int{16, 16, 3}), 9)
 	whole := zipWith(t, map[string][]byte{"a": seedFile(v, 0).file("x"), "b": seedFile(v, 1).file("x")})

@@ -19,6 +19,7 @@ const (
 	maxFiles        = 200_000
 	maxFolderDepth  = 32
 	maxZipEntries   = 100_000
+	maxOpenZips     = 64       // at a time; a process may hold 1024 files
 	maxZipTotal     = 16 << 30 // bytes after unpacking
 	maxZipRatio     = 200      // of one entry beyond looseZipBytes; MR packs to about a half
 	looseZipBytes   = 16 << 20
@@ -198,7 +199,7 @@ func checkEntry(e *zip.File) error {
 	return nil
 }
 
-// zips keeps zip files open while a job reads from them.
+// zips keeps the zip files open that a job reads from, a few at a time.
 type zips struct {
 	readers map[string]*zip.ReadCloser
 	entries map[string]map[string]*zip.File
@@ -212,11 +213,16 @@ func (z *zips) close() {
 	for _, r := range z.readers {
 		r.Close()
 	}
+	clear(z.readers)
+	clear(z.entries)
 }
 
 func (z *zips) open(name string) (*zip.ReadCloser, error) {
 	if r := z.readers[name]; r != nil {
 		return r, nil
+	}
+	if len(z.readers) >= maxOpenZips {
+		z.close()
 	}
 	r, err := zip.OpenReader(name)
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
