@@ -86,8 +86,20 @@ func candidateSeries(study *spine.Study, c spine.Condition) ([]*spine.Series, st
 }
 
 // sliceAxis is the voxel axis along which a series' slices are stacked: the one
-// across its plane (k for DICOM, any for research files).
+// with by far the widest spacing, else k where each slice is a DICOM instance, else
+// the one across the series' plane. Directions alone do not do: a block
+// through L5/S1 may be tilted by more than 45 degrees and is axial all the same.
 func sliceAxis(s *spine.Series) int {
+	spacing := s.Volume.SpacingMM()
+	for a := range 3 {
+		x, y := inPlane(a)
+		if spacing[a] > 1.5*max(spacing[x], spacing[y]) {
+			return a
+		}
+	}
+	if len(s.SOPUIDs) == s.Volume.Size[2] {
+		return 2
+	}
 	f := frameOf(s.Volume.Grid)
 	switch s.Plane {
 	case spine.Sagittal:
@@ -126,16 +138,25 @@ func nearestSlice(candidates []*spine.Series, target volume.Vec3) (best *spine.S
 	return best, slice
 }
 
-// cropAxes are the directions of a crop's columns and rows in the patient.
+// cropAxes are the directions of a crop's columns and rows in the patient, along
+// the slice's own axes: posterior and inferior on sagittal slices, left (right for
+// the right side) and posterior on axial ones.
 func cropAxes(s *spine.Series, c spine.Condition) (columns, rows volume.Vec3) {
-	p, i, l := frameOf(s.Volume.Grid).directions(s.Volume.Grid)
-	if s.Plane == spine.Sagittal {
-		return p, i
+	across, along := toPosterior, toInferior
+	if s.Plane != spine.Sagittal {
+		across, along = toLeft, toPosterior
 	}
-	if c.Side() < 0 {
-		l = l.Scale(-1)
+	x, y := inPlane(sliceAxis(s))
+	u, v := s.Volume.Affine.Column(x).Unit(), s.Volume.Affine.Column(y).Unit()
+	if math.Abs(u.Dot(across))+math.Abs(v.Dot(along)) < math.Abs(v.Dot(across))+math.Abs(u.Dot(along)) {
+		u, v = v, u
 	}
-	return l, p
+	columns = u.Scale(math.Copysign(1, u.Dot(across)))
+	rows = v.Scale(math.Copysign(1, v.Dot(along)))
+	if c.Side() < 0 && s.Plane != spine.Sagittal {
+		columns = columns.Scale(-1)
+	}
+	return columns, rows
 }
 
 // cut samples the crop around target on an acquired slice; nil if less than
