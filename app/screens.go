@@ -112,7 +112,7 @@ func (a *App) shoot(dir, name string) ([]string, error) {
 	for _, size := range [][2]float32{{1600, 1000}, {1280, 800}} {
 		a.win.Resize(fyne.NewSize(size[0], size[1]))
 		path := filepath.Join(dir, fmt.Sprintf("%s-%.0fx%.0f.png", name, size[0], size[1]))
-		f, err := os.Create(path)
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) // it shows a patient
 		if err != nil {
 			return files, fmt.Errorf("the screen cannot be written: %w", err)
 		}
