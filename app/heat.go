@@ -129,5 +129,5 @@ func (r *room) showHeat(m *render.Heat) {
 }
 
 func gradeName(g spine.Grade) string {
-	return [...]string{"not graded", "not gradable", "normal / mild", "moderate", "severe"}[min(max(int(g)+2, 0), 4)]
+	return g.Words()
 }

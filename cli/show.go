@@ -98,7 +98,7 @@ func (e *env) heat(d *review.Desk, s *review.Session, l spine.Level) *heating {
 		fmt.Fprintln(e.err, "columna: no heat map:", err)
 		return nil
 	}
-	title := fmt.Sprintf("Grad-CAM %s %s %s", spine.SpinalCanalStenosis.Title(), l.Title(), cell.AI.Grade)
+	title := fmt.Sprintf("Grad-CAM %s %s · %s", spine.SpinalCanalStenosis.Title(), l.Title(), cell.AI.Grade.Words())
 	return &heating{uid: h.SeriesUID, heat: &render.Heat{Volume: h.Volume, RawMax: h.RawMax, Title: title,
 		Model: h.Model, Opacity: 0.5, Legend: true}}
 }

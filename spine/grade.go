@@ -100,6 +100,19 @@ func (g Grade) String() string {
 	return "ungraded"
 }
 
+// Words is the grade as a reader says it, such as "normal / mild".
+func (g Grade) Words() string {
+	switch g {
+	case NotGradable:
+		return "not gradable"
+	case NormalMild:
+		return "normal / mild"
+	case Ungraded:
+		return "not graded"
+	}
+	return g.String()
+}
+
 // Letter is N, M, S, "-" (not gradable) or "" (ungraded).
 func (g Grade) Letter() string {
 	switch g {

@@ -187,6 +187,9 @@ func sheetScene(s Sheet, stacks [4]*Stack, n int, o *Overlay, names []Landmark, 
 		if s.Heat != nil {
 			sc.Heat, sc.Marks.Caption = s.Heat, s.Heat.Title
 			sc.Stack = firstStack(stacks, s.HeatSeriesUID)
+			if s.Heat.Volume.Size[2] == 1 {
+				at = s.Heat.Volume.CenterMM() // it lies on one slice: show that one
+			}
 		}
 	default:
 		sc.Overlay, sc.Stack = nil, firstStack(stacks, "")
