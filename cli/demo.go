@@ -163,6 +163,7 @@ func makePhantoms(e *env, args []string) error {
 	dir := e.flags.String("out", "", "folder")
 	seed := e.flags.Uint64("seed", 1, "seed of the first study")
 	count := e.flags.Int("count", 1, "how many studies, seeds counting up")
+	contrast := e.flags.Float64("random-contrast", 0, "share of studies in which every tissue has a brightness of its own choice, as no scanner gives")
 	if _, err := e.parse(args, 0, 0); err != nil {
 		return err
 	}
@@ -178,7 +179,9 @@ func makePhantoms(e *env, args []string) error {
 			return err
 		}
 		id := fmt.Sprintf("phantom-%d", *seed+uint64(n))
-		c := phantom.Generate(*seed+uint64(n), phantom.DefaultOptions())
+		o := phantom.DefaultOptions()
+		o.RandomContrast = *contrast
+		c := phantom.Generate(*seed+uint64(n), o)
 		if err := writePhantom(filepath.Join(*dir, id), c); err != nil {
 			return err
 		}

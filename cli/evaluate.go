@@ -14,6 +14,7 @@ func evaluate(e *env, args []string) error {
 	e.flags.StringVar(&o.SPIDER, "spider", "", "folder of SPIDER studies; the held-out patients are measured")
 	e.flags.IntVar(&o.Phantoms, "phantoms", 8, "how many phantom studies")
 	e.flags.Uint64Var(&o.Seed, "seed", 1000, "seed of the first phantom")
+	e.flags.Float64Var(&o.RandomContrast, "random-contrast", 0, "share of phantoms with a contrast that no scanner gives")
 	if _, err := e.parse(args, 0, 0); err != nil {
 		return err
 	}

@@ -19,9 +19,12 @@ type EvalOptions struct {
 	Dir      string // folder of models, "" for the shipped ones
 	Seed     uint64
 	Phantoms int
-	SPIDER   string
-	Threads  int
-	Progress func(done, total int, what string)
+	// RandomContrast is the share of phantoms in which every tissue has a brightness
+	// of its own choice; the training mix has a fifth of them, scanners none.
+	RandomContrast float64
+	SPIDER         string
+	Threads        int
+	Progress       func(done, total int, what string)
 }
 
 // Figures are means over studies, named as the cards name them.
@@ -99,7 +102,7 @@ func (t *tally) phantoms(ctx context.Context, p *inference.Pipeline, o EvalOptio
 			o.Progress(n, o.Phantoms, "phantom")
 		}
 		options := phantom.DefaultOptions()
-		options.AlwaysLesion = true
+		options.AlwaysLesion, options.RandomContrast = true, o.RandomContrast
 		c := phantom.Generate(o.Seed+uint64(n), options)
 		a, err := p.Analyse(ctx, &c.Study, nil)
 		if err != nil {
