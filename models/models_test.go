@@ -44,6 +44,9 @@ func TestLoadDir_RefusesPathsAsNames(t *testing.T) {
 }
 
 func TestLoad_EveryShippedModelIsWhole(t *testing.T) {
+	if got := strings.Join(Names(), " "); got != "desamba gfssnet stenosisnet" {
+		t.Fatalf("shipped: %s", got)
+	}
 	total := 0
 	for _, name := range Names() {
 		m, err := Load(name)
