@@ -13,6 +13,6 @@ train() {
 	cp "runs/$net/best/$net".* models/onnx/
 }
 train gfssnet                       # on crops, then
-train gfssnet --whole --steps 3200  # on the whole grid, where it will be used
+train gfssnet --whole --steps 2900  # on the whole grid, where it will be used
 train stenosisnet
 train desamba

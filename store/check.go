@@ -130,15 +130,20 @@ func (t *tx) compareRows(table string, ids []int64, want map[int64]string) (prob
 	return problems, nil
 }
 
-// checkMasks unpacks every mask.
-func (t *tx) checkMasks() (problems []string, err error) {
-	var ids []int64
-	err = t.each("SELECT id FROM masks", nil, func(scan func(...any) error) error {
+// ids reads a column of ids.
+func (t *tx) ids(query string) (ids []int64, err error) {
+	err = t.each(query, nil, func(scan func(...any) error) error {
 		var id int64
 		err := scan(&id)
 		ids = append(ids, id)
 		return err
 	})
+	return ids, err
+}
+
+// checkMasks unpacks every mask.
+func (t *tx) checkMasks() (problems []string, err error) {
+	ids, err := t.ids("SELECT id FROM masks")
 	if err != nil {
 		return nil, err
 	}
@@ -217,14 +222,8 @@ func (t *tx) checkWorklist() (problems []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	var cases []int64
 	const live = `SELECT id FROM cases WHERE coalesce((SELECT deleted FROM case_deletions WHERE case_id = cases.id ORDER BY id DESC LIMIT 1), 0) = 0`
-	err = t.each(live, nil, func(scan func(...any) error) error {
-		var id int64
-		err := scan(&id)
-		cases = append(cases, id)
-		return err
-	})
+	cases, err := t.ids(live)
 	if err != nil {
 		return nil, err
 	}

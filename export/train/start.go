@@ -35,8 +35,8 @@ type recipe struct {
 
 func recipes() map[string]recipe {
 	return map[string]recipe{
-		"gfssnet":     {samples: 240, held: 8, steps: 2800, epoch: 100, rate: 2e-3, task: newSegmentation},
-		"stenosisnet": {samples: 200, held: 30, steps: 3000, epoch: 150, rate: 1e-3, task: newStenosis},
+		"gfssnet":     {samples: 240, held: 8, steps: 2000, epoch: 100, rate: 2e-3, task: newSegmentation},
+		"stenosisnet": {samples: 260, held: 30, steps: 4500, epoch: 150, rate: 1e-3, task: newStenosis},
 		"desamba":     {samples: 300, held: 60, steps: 1000, epoch: 100, rate: 5e-4, task: newLesion},
 	}
 }

@@ -43,17 +43,16 @@ type Validation struct {
 
 // Config sets one training run.
 type Config struct {
-	Dir       string        // run folder: checkpoint, log, best model
-	Steps     int           // optimiser steps in all
-	EpochLen  int           // steps between two validations
-	LR        float64       // peak learning rate of Adam
-	Warmup    int           // steps of linear warm-up
-	ClipNorm  float64       // gradient norm limit, 0 = none
-	Seed      uint64        // of weights and noise
-	Threads   int           // for ONNX Runtime
-	Limit     time.Duration // wall-clock bound of this call, 0 = none
-	Log       io.Writer     // one JSON line per epoch
-	SmoothMix float64       // weight of each epoch's end in the averaged weights, 0 = off
+	Dir      string        // run folder: checkpoint, log, best model
+	Steps    int           // optimiser steps in all
+	EpochLen int           // steps between two validations
+	LR       float64       // peak learning rate of Adam
+	Warmup   int           // steps of linear warm-up
+	ClipNorm float64       // gradient norm limit, 0 = none
+	Seed     uint64        // of weights and noise
+	Threads  int           // for ONNX Runtime
+	Limit    time.Duration // wall-clock bound of this call, 0 = none
+	Log      io.Writer     // one JSON line per epoch
 }
 
 // Epoch is one line of the training log.
