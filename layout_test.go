@@ -29,6 +29,7 @@ var rooms = map[string]room{
 	"spine":            {[]string{"volume"}, "the clinical words do no I/O"},
 	"internal/ort":     {nil, "the runtime knows tensors only"},
 	"internal/locale":  {nil, "must be initialised before the toolkit"},
+	"internal/twin":    {[]string{"export/graph", "internal/ort"}, "compares graphs, knows no network"},
 	"models":           {[]string{"spine"}, "weights and cards, no behaviour"},
 	"assets":           {nil, "embedded files only"},
 	"phantom":          {[]string{"volume", "spine"}, "synthetic studies must not depend on how they are read"},
