@@ -64,6 +64,12 @@ func HFDTversky(p, g *graph.Value, o HFDOptions) *graph.Value {
 		beta[c] = o.Beta
 	}
 	beta[o.Disc] *= 1.2
+	switch {
+	case o.Lambda == 1:
+		return Tversky(p, g, []float64{o.Alpha}, beta, o.Weights)
+	case o.Lambda == 0:
+		return FDTversky(p, g, o)
+	}
 	all := Tversky(p, g, []float64{o.Alpha}, beta, o.Weights)
 	return graph.Add(graph.MulScalar(all, o.Lambda), graph.MulScalar(FDTversky(p, g, o), 1-o.Lambda))
 }
@@ -78,8 +84,13 @@ func FDTversky(p, g *graph.Value, o HFDOptions) *graph.Value {
 		w = o.Weights[o.Vertebra : o.Vertebra+1]
 	}
 	t := Tversky(pv, gv, []float64{o.Alpha}, []float64{o.Beta}, w)
-	edge := meanAll(graph.Abs(graph.Sub(slope(pv), slope(gv))))
-	return graph.Add(t, graph.MulScalar(edge, o.Omega))
+	return graph.Add(t, graph.MulScalar(FrequencyGradient(pv, gv), o.Omega))
+}
+
+// FrequencyGradient is L_Freq of one class, (N,1,spatial...): the mean over the
+// positions of the difference between the slopes of p and g.
+func FrequencyGradient(p, g *graph.Value) *graph.Value {
+	return meanAll(graph.Abs(graph.Sub(slope(p), slope(g))))
 }
 
 // slope is the mean over the spatial axes of the absolute forward difference,

@@ -47,11 +47,20 @@ func DeepSupervision(main *graph.Value, aux []*graph.Value, weight float64) *gra
 	if len(aux) == 0 || weight == 0 {
 		return main
 	}
+	return DeepSupervisionBy(main, aux, graph.Scalar(main.Graph(), weight))
+}
+
+// DeepSupervisionBy is DeepSupervision with a weight of one element, such as an
+// input, so that one training graph can follow DeepSupervisionWeight over epochs.
+func DeepSupervisionBy(main *graph.Value, aux []*graph.Value, weight *graph.Value) *graph.Value {
+	if len(aux) == 0 {
+		return main
+	}
 	sum := aux[0]
 	for _, a := range aux[1:] {
 		sum = graph.Add(sum, a)
 	}
-	return graph.Add(main, graph.MulScalar(sum, weight/float64(len(aux))))
+	return graph.Add(main, graph.Mul(graph.MulScalar(sum, 1/float64(len(aux))), weight))
 }
 
 // DeepSupervisionWeight is the paper's schedule: 0.4, times 0.8 every 30 epochs.
