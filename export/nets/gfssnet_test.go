@@ -387,9 +387,6 @@ func TestGFSSNet_PresetsBuild(t *testing.T) {
 	if _, err := New("gfssnet", "huge"); err == nil {
 		t.Error("an unknown preset is accepted")
 	}
-	if _, err := New("unet", "compact"); err == nil {
-		t.Error("an unknown network is accepted")
-	}
 }
 
 func TestGFSSNet_RefusesSizesThatDoNotDivide(t *testing.T) {

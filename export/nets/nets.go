@@ -1,4 +1,4 @@
-// Package nets holds the three networks as functions from graph values to graph
+// Package nets holds the networks as functions from graph values to graph
 // values. One definition of each gives its inference file, its Grad-CAM file and,
 // with a loss from export/loss, its training step.
 package nets
@@ -19,9 +19,9 @@ type Port struct {
 
 // Net is a network of one preset.
 type Net interface {
-	// Name is the network's name: "gfssnet", "desamba" or "stenosisnet".
+	// Name is the network's name, one of Names.
 	Name() string
-	// Preset is the name of its sizes: "compact" or "paper".
+	// Preset is the name of its sizes, one of Presets.
 	Preset() string
 	// Inputs are the input ports; the first dimension is the batch.
 	Inputs() []Port
@@ -35,33 +35,72 @@ type Net interface {
 	CAM() []CAMTarget
 }
 
+// entry is a network that New knows.
+type entry struct {
+	name    string
+	presets []string
+	build   func(preset string) (Net, error)
+}
+
+func registry() []entry {
+	usual := []string{"compact", "paper"}
+	return []entry{
+		{"gfssnet", usual, from(GFSSNetPreset, NewGFSSNet)},
+		{"desamba", usual, from(DeSambaPreset, NewDeSamba)},
+		{"stenosisnet", usual, from(StenosisPreset, NewStenosisNet)},
+		{"unet", unetPresets(), from(UNetPreset, NewUNet)},
+		{"unet3plus", unet3PlusPresets(), from(UNet3PlusPreset, NewUNet3Plus)},
+		{"transunet", transUNetPresets(), from(TransUNetPreset, NewTransUNet)},
+	}
+}
+
+// from joins a network's presets and its constructor.
+func from[C any, N Net](preset func(string) (C, error), build func(C) (N, error)) func(string) (Net, error) {
+	return func(name string) (Net, error) {
+		cfg, err := preset(name)
+		if err != nil {
+			return nil, err
+		}
+		n, err := build(cfg)
+		if err != nil {
+			return nil, err
+		}
+		return n, nil
+	}
+}
+
 // Names lists the networks.
-func Names() []string { return []string{"gfssnet", "desamba", "stenosisnet"} }
+func Names() []string {
+	var list []string
+	for _, e := range registry() {
+		list = append(list, e.name)
+	}
+	return list
+}
+
+// Presets lists the presets of the network called name; none if there is none.
+func Presets(name string) []string {
+	for _, e := range registry() {
+		if e.name == name {
+			return e.presets
+		}
+	}
+	return nil
+}
 
 // New returns the network called name with the sizes called preset.
 func New(name, preset string) (Net, error) {
-	switch name {
-	case "gfssnet":
-		cfg, err := GFSSNetPreset(preset)
-		if err != nil {
-			return nil, err
+	for _, e := range registry() {
+		if e.name == name {
+			return e.build(preset)
 		}
-		return NewGFSSNet(cfg)
-	case "desamba":
-		cfg, err := DeSambaPreset(preset)
-		if err != nil {
-			return nil, err
-		}
-		return NewDeSamba(cfg)
-	case "stenosisnet":
-		cfg, err := StenosisPreset(preset)
-		if err != nil {
-			return nil, err
-		}
-		return NewStenosisNet(cfg)
-	default:
-		return nil, fmt.Errorf("no network %q: choose one of %s", name, strings.Join(Names(), ", "))
 	}
+	return nil, fmt.Errorf("no network %q: choose one of %s", name, strings.Join(Names(), ", "))
+}
+
+// noPreset is the error for a preset that a network has not.
+func noPreset(net, preset string, list []string) error {
+	return fmt.Errorf("%s has no preset %q: choose one of %s", net, preset, strings.Join(list, ", "))
 }
 
 // Inference encodes the network with constant weights w as an ONNX model; doc
