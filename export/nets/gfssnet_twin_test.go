@@ -1,11 +1,41 @@
 package nets
 
 import (
+	"maps"
+	"slices"
+	"strconv"
 	"testing"
 
 	"columna/export/graph"
 	"columna/internal/twin"
 )
+
+// values are named inputs or outputs of a module.
+type values = map[string]*graph.Value
+
+// gfssnetTwin builds the module of one case of scripts/twins/gfssnet_cases.py.
+type gfssnetTwin struct {
+	name  string // of the case, after "gfssnet_"
+	cfg   GFSSNetConfig
+	build func(b *gfssnet, in values) values
+}
+
+// checkGFSSNet compares each module with its twin.
+func checkGFSSNet(t *testing.T, list []gfssnetTwin, bounds twin.Bounds) {
+	t.Helper()
+	for _, m := range list {
+		t.Run(m.name, func(t *testing.T) {
+			c := twinCase(t, "gfssnet_"+m.name)
+			g := graph.New(m.name)
+			in := values{}
+			for _, name := range slices.Sorted(maps.Keys(c.Inputs)) {
+				in[name] = g.Input(name, c.Inputs[name].Shape...)
+			}
+			out := m.build(&gfssnet{g: g, cfg: m.cfg}, in)
+			twin.Check(t, c, g, out, bounds)
+		})
+	}
+}
 
 // twinCase reads a case that scripts/twins wrote.
 func twinCase(t *testing.T, name string) *twin.Case {
@@ -17,12 +47,140 @@ func twinCase(t *testing.T, name string) *twin.Case {
 	return c
 }
 
-func TestTwin_DAPU(t *testing.T) {
-	for name, light := range map[string]bool{"gfssnet_dapu": false, "gfssnet_dapu_light": true} {
-		g := graph.New(name)
-		b := &gfssnet{g: g}
-		x, skip := g.Input("x", 1, 5, 4, 4, 3), g.Input("skip", 1, 3, 4, 8, 6)
-		y := b.dapu(x, skip, 6, [3]int{1, 2, 2}, light)
-		twin.Check(t, twinCase(t, name), g, map[string]*graph.Value{"y": y}, twin.Strict())
+// only is the outputs of a module with one.
+func only(y *graph.Value) values { return values{"y": y} }
+
+// changed is the tiny network with other sizes or switches.
+func changed(change func(*GFSSNetConfig)) GFSSNetConfig {
+	cfg := tinyGFSSNet()
+	change(&cfg)
+	return cfg
+}
+
+// switches are the ablations by the names of their cases.
+func switches() map[string]GFSSNetConfig {
+	return map[string]GFSSNetConfig{
+		"":           tinyGFSSNet(),
+		"_no_fdconv": changed(func(c *GFSSNetConfig) { c.FDConv = false }),
+		"_sagittal":  changed(func(c *GFSSNetConfig) { c.Mamba = MambaSagittal }),
+		"_no_mamba":  changed(func(c *GFSSNetConfig) { c.Mamba = MambaNone }),
+		"_no_gcn":    changed(func(c *GFSSNetConfig) { c.GCN = false }),
+		"_no_dapu":   changed(func(c *GFSSNetConfig) { c.DAPU = false }),
+		"_baseline": changed(func(c *GFSSNetConfig) {
+			c.FDConv, c.Mamba, c.GCN, c.DAPU = false, MambaNone, false, false
+		}),
 	}
+}
+
+func TestTwin_GFSSNetEncoder(t *testing.T) {
+	inner := func(mode MambaMode) GFSSNetConfig {
+		return changed(func(c *GFSSNetConfig) { c.Inner[0], c.Mamba = 3, mode })
+	}
+	fdconv := func(b *gfssnet, in values) values {
+		return only(b.activate(b.norm("fdconv.norm", b.fdconv(in["x"]))))
+	}
+	mamba := func(stage int) func(b *gfssnet, in values) values {
+		return func(b *gfssnet, in values) values { return only(b.mamba(stage, in["x"])) }
+	}
+	scan := func(axis int) func(b *gfssnet, in values) values {
+		return func(b *gfssnet, in values) values { return only(b.scan(0, in["x"], axis)) }
+	}
+	kernels := changed(func(c *GFSSNetConfig) { c.Kernels = 3 })
+	checkGFSSNet(t, []gfssnetTwin{
+		{"fdconv_batch1", kernels, fdconv},
+		{"fdconv_batch2", kernels, fdconv},
+		{"selective", tinyGFSSNet(), func(b *gfssnet, in values) values { return only(b.selective(2, in["u"])) }},
+		{"scan_d", tinyGFSSNet(), scan(2)},
+		{"scan_h", tinyGFSSNet(), scan(3)},
+		{"scan_w", tinyGFSSNet(), scan(4)},
+		{"mamba_pooled", inner(MambaThree), mamba(0)},
+		{"mamba", inner(MambaThree), mamba(1)},
+		{"mamba_sagittal", inner(MambaSagittal), mamba(1)},
+	}, twin.Strict())
+	checkGFSSNet(t, []gfssnetTwin{
+		{"encoder_present0", tinyGFSSNet(), buildEncoder},
+		{"encoder_present1", tinyGFSSNet(), buildEncoder},
+	}, twin.Whole())
+	for _, name := range []string{"", "_no_fdconv", "_sagittal", "_no_mamba", "_baseline"} {
+		cfg := switches()[name]
+		checkGFSSNet(t, []gfssnetTwin{{"see" + name, cfg, func(b *gfssnet, in values) values {
+			return only(b.seeStage(1, b.patch("down", in["x"], cfg.Channels[1], cfg.Down[0])))
+		}}}, twin.Strict())
+	}
+}
+
+// buildEncoder gives the four stages of one sequence.
+func buildEncoder(b *gfssnet, in values) values {
+	out := values{}
+	for s, y := range b.encode(in["x"], in["present"]) {
+		out["stage"+strconv.Itoa(s+1)] = y
+	}
+	return out
+}
+
+func TestTwin_GFSSNetFusion(t *testing.T) {
+	deep := changed(func(c *GFSSNetConfig) { c.Size = [3]int{4, 24, 16} })
+	crop, still := deep, deep
+	crop.Whole, still.Mamba = [3]int{8, 40, 32}, MambaNone
+	paper := deep
+	paper.Nodes, paper.Edges = 10, paperEdges()
+	epa := func(b *gfssnet, in values) values { return only(b.positionAttention(in["x"])) }
+	paaf := func(b *gfssnet, in values) values { return only(b.coLearn(in["t1"], in["t2"])) }
+	gcn := func(b *gfssnet, in values) values {
+		y, assignment := b.reason(in["x"])
+		return values{"y": y, "assignment": assignment}
+	}
+	checkGFSSNet(t, []gfssnetTwin{
+		{"rotational", deep, func(b *gfssnet, in values) values { return only(b.rotational(in["x"])) }},
+		{"pair", deep, func(b *gfssnet, in values) values { return only(b.pair(in["t1"], in["t2"])) }},
+		{"epa", deep, epa}, {"epa_crop", crop, epa},
+		{"paaf", deep, paaf}, {"paaf_no_mamba", still, paaf},
+		{"gcn", deep, gcn}, {"gcn_paper", paper, gcn},
+	}, twin.Strict())
+}
+
+func TestTwin_GFSSNetDecoder(t *testing.T) {
+	dapu := func(light bool) func(b *gfssnet, in values) values {
+		return func(b *gfssnet, in values) values {
+			return only(b.dapu(in["x"], in["skip"], 6, [3]int{1, 2, 2}, light))
+		}
+	}
+	checkGFSSNet(t, []gfssnetTwin{
+		{"dapu", tinyGFSSNet(), dapu(false)}, {"dapu_light", tinyGFSSNet(), dapu(true)},
+	}, twin.Strict())
+	for s, out := range []int{2, 2, 3, 4} {
+		checkGFSSNet(t, []gfssnetTwin{{"fullscale" + strconv.Itoa(s), tinyGFSSNet(), func(b *gfssnet, in values) values {
+			skips := make([]*graph.Value, 4)
+			for f := range skips {
+				skips[f] = in["skip"+strconv.Itoa(f)]
+			}
+			bottleneck := in["bottleneck"]
+			if bottleneck == nil { // at the lowest stage the input is the bottleneck
+				bottleneck = in["x"]
+			}
+			return only(b.fullScale(in["x"], bottleneck, skips, s, out))
+		}}}, twin.Strict())
+	}
+}
+
+// buildGFSSNet is the whole network with all outputs, public and internal.
+func buildGFSSNet(b *gfssnet, in values) values {
+	n := &GFSSNet{b.cfg}
+	return n.Forward(b.g, in)
+}
+
+func TestTwin_GFSSNetTiny(t *testing.T) {
+	var list []gfssnetTwin
+	for _, name := range slices.Sorted(maps.Keys(switches())) {
+		list = append(list, gfssnetTwin{"tiny" + name, switches()[name], buildGFSSNet})
+	}
+	list = append(list, gfssnetTwin{"tiny_t1_alone", tinyGFSSNet(), buildGFSSNet},
+		gfssnetTwin{"tiny_t2_alone", tinyGFSSNet(), buildGFSSNet})
+	checkGFSSNet(t, list, twin.Whole())
+}
+
+func TestTwin_GFSSNetCompact(t *testing.T) {
+	cfg := gfssnetCompact()
+	cfg.Whole, cfg.Size = cfg.Size, [3]int{4, 32, 32}
+	checkGFSSNet(t, []gfssnetTwin{{"compact", cfg, buildGFSSNet}}, twin.Whole())
 }

@@ -110,7 +110,8 @@ class Case:
                 p.copy_(self._drawn(self.params, name, p.shape, *rule(name, tuple(p.shape))))
             self.leaves[name] = p
         for name, b in net.named_buffers():
-            b.copy_(self._drawn(self.params, name, b.shape, *rule(name, tuple(b.shape))))
+            if name in net.state_dict():  # else a constant
+                b.copy_(self._drawn(self.params, name, b.shape, *rule(name, tuple(b.shape))))
 
     def digest(self, tensor, stream):
         x = tensor.detach().numpy().astype(np.float64)
