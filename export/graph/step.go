@@ -12,6 +12,7 @@ type AdamOptions struct {
 	Beta1, Beta2, Eps float64
 	ClipNorm          float64 // gradients are scaled down to this norm; 0 = never
 	WeightDecay       float64 // decoupled, per unit of lr, on tensors of two or more axes
+	EMA               float64 // decay of the weights' running mean; 0 = none is kept
 }
 
 func (o AdamOptions) withDefaults() AdamOptions {
@@ -30,62 +31,126 @@ func (o AdamOptions) withDefaults() AdamOptions {
 // of Adam. Its inputs are the graph's, the flat vectors "theta", "m", "v" and,
 // if the graph has states, "state", and "lr" and "step" (1), the step counted
 // from 1. Its outputs are "theta_next", "m_next", "v_next", "state_next",
-// "loss" and "grad_norm" (1), and the extra ones.
+// "loss" and "grad_norm" (1), the norm before clipping, and the extra ones. With
+// o.EMA it takes "ema" and, if the graph has states, "ema_state", and gives
+// "ema_next" and "ema_state_next": the running means of the weights and states.
+//
+// GradientStep and UpdateStep do the same in two models: for several batches a
+// step, and for weights too many to keep in memory so many times.
 func TrainingStep(g *Graph, loss *Value, extra []Output, o AdamOptions) ([]byte, error) {
-	if len(g.params) == 0 {
-		return nil, fmt.Errorf("training step of %s: the graph has no parameters", g.Name)
-	}
-	t := &trainer{graph: g, options: o.withDefaults(), replaced: map[*Value]*Value{}}
-	outs := []Output{{"loss", loss}}
-	err := Try(func() { outs = append(outs, t.build(loss)...) })
-	if err != nil {
-		return nil, fmt.Errorf("training step of %s: %w", g.Name, err)
-	}
-	return encodeModel(g, append(outs, extra...), EncodeOptions{}, t.replaced)
+	o = o.withDefaults()
+	return encodeStep(g, "training step", loss, extra, func(s *stepper) []Output {
+		length, step := norm(s.gradient), g.Input("step", 1)
+		outs := append(adam(o, s.theta, s.gradient, length, step, s.decayed), Output{"grad_norm", length})
+		if s.state != nil {
+			next := s.nextState()
+			outs = append(outs, Output{"state_next", next})
+			if o.EMA > 0 {
+				outs = append(outs, average("ema_state", next, step, o.EMA))
+			}
+		}
+		return outs
+	})
 }
 
-// trainer adds the optimiser to a graph.
-type trainer struct {
+// GradientStep writes a model that computes a loss and adds its gradient to a
+// sum: grad_next = grad + share * gradient, with the inputs "grad", a flat vector
+// like "theta", and "share" (1). Its other inputs are the graph's, "theta" and, if
+// the graph has states, "state". Its outputs are "loss", "grad_next", "grad_norm"
+// (1), the norm of grad_next, "state_next" and the extra ones.
+//
+// N runs with the share 1/N, the first from a grad of zeros, give the gradient of
+// the mean of N losses in the memory of one.
+func GradientStep(g *Graph, loss *Value, extra []Output) ([]byte, error) {
+	return encodeStep(g, "gradient step", loss, extra, func(s *stepper) []Output {
+		sum := Add(g.Input("grad", s.theta.shape...), Mul(s.gradient, g.Input("share", 1)))
+		outs := []Output{{"grad_next", sum}, {"grad_norm", norm(sum)}}
+		if s.state != nil {
+			outs = append(outs, Output{"state_next", s.nextState()})
+		}
+		return outs
+	})
+}
+
+// UpdateStep writes a model that makes one step of Adam on n numbers, which may be
+// a part of all weights. Its inputs are "theta", "m", "v", "grad" (n), "grad_norm"
+// (1), the norm of the whole gradient, "lr" and "step" (1), and, where the options
+// ask for it, "ema" (n) and "decayed" (n), 1 for the numbers that weight decay acts
+// on, else 0. Its outputs are "theta_next", "m_next", "v_next" and "ema_next" (n).
+func UpdateStep(n int, o AdamOptions) ([]byte, error) {
+	g, o := New("adam"), o.withDefaults()
+	var outs []Output
+	err := Try(func() {
+		theta, grad, norm := g.Input("theta", n), g.Input("grad", n), g.Input("grad_norm", 1)
+		outs = adam(o, theta, grad, norm, g.Input("step", 1), func() *Value { return g.Input("decayed", n) })
+	})
+	if err != nil {
+		return nil, fmt.Errorf("update step: %w", err)
+	}
+	return Encode(g, outs, EncodeOptions{})
+}
+
+// AverageStep writes a model of the running mean of n numbers: from the inputs
+// "value", "ema" (n) and "step" (1) it gives "ema_next".
+func AverageStep(n int, decay float64) ([]byte, error) {
+	g := New("average")
+	var out Output
+	err := Try(func() { out = average("ema", g.Input("value", n), g.Input("step", 1), decay) })
+	if err != nil {
+		return nil, fmt.Errorf("average step: %w", err)
+	}
+	return Encode(g, []Output{out}, EncodeOptions{})
+}
+
+// encodeStep writes a step in which parameters and states are pieces of vectors.
+func encodeStep(g *Graph, what string, loss *Value, extra []Output, rest func(*stepper) []Output) ([]byte, error) {
+	if len(g.params) == 0 {
+		return nil, fmt.Errorf("%s of %s: the graph has no parameters", what, g.Name)
+	}
+	s := &stepper{graph: g, replaced: map[*Value]*Value{}}
+	outs := []Output{{"loss", loss}}
+	err := Try(func() {
+		wrt := make([]*Value, len(g.params))
+		for i, p := range g.params {
+			wrt[i] = p.Value
+		}
+		s.gradient = flat(Grad(loss, wrt...))
+		g.Scope("adam", func() {
+			s.theta = s.vector("theta", g.params)
+			if len(g.states) > 0 {
+				s.state = s.vector("state", g.states)
+			}
+			outs = append(outs, rest(s)...)
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s of %s: %w", what, g.Name, err)
+	}
+	return encodeModel(g, append(outs, extra...), EncodeOptions{}, s.replaced)
+}
+
+// stepper makes a step of a graph.
+type stepper struct {
 	graph    *Graph
-	options  AdamOptions
+	theta    *Value
+	state    *Value            // nil if the graph has none
+	gradient *Value            // like theta
 	replaced map[*Value]*Value // parameters and states by their pieces of the vectors
 }
 
-func (t *trainer) build(loss *Value) []Output {
-	g := t.graph
-	wrt := make([]*Value, len(g.params))
-	for i, p := range g.params {
-		wrt[i] = p.Value
-	}
-	grad := flat(Grad(loss, wrt...))
-	var outs []Output
-	g.Scope("adam", func() {
-		theta := t.vector("theta", g.params)
-		m, v := g.Input("m", theta.shape...), g.Input("v", theta.shape...)
-		norm := Sqrt(ReduceSum(Square(grad), true))
-		if limit := t.options.ClipNorm; limit > 0 {
-			scale := MulScalar(Reciprocal(Maximum(norm, Scalar(g, limit))), limit)
-			grad = Mul(grad, scale)
-		}
-		outs = append(t.adam(theta, m, v, grad), Output{"grad_norm", norm})
-		if len(g.states) > 0 {
-			t.vector("state", g.states)
-			outs = append(outs, Output{"state_next", t.nextState()})
-		}
-	})
-	return outs
-}
+// norm is the Euclidean norm of a vector, (1).
+func norm(grad *Value) *Value { return Sqrt(ReduceSum(Square(grad), true)) }
 
 // vector declares a flat input and cuts the tensors from it.
-func (t *trainer) vector(name string, params []*Param) *Value {
+func (s *stepper) vector(name string, params []*Param) *Value {
 	sizes, total := []int{}, 0
 	for _, p := range params {
 		sizes = append(sizes, size(p.Shape))
 		total += size(p.Shape)
 	}
-	all := t.graph.Input(name, total)
+	all := s.graph.Input(name, total)
 	for i, piece := range Split(all, 0, sizes...) {
-		t.replaced[params[i].Value] = Reshape(piece, params[i].Shape...)
+		s.replaced[params[i].Value] = Reshape(piece, params[i].Shape...)
 	}
 	return all
 }
@@ -99,10 +164,10 @@ func flat(vals []*Value) *Value {
 	return Concat(0, pieces...)
 }
 
-func (t *trainer) nextState() *Value {
+func (s *stepper) nextState() *Value {
 	var next []*Value
-	for _, p := range t.graph.states {
-		v := t.graph.next[p.Value]
+	for _, p := range s.graph.states {
+		v := s.graph.next[p.Value]
 		if v == nil {
 			v = p.Value
 		}
@@ -111,10 +176,14 @@ func (t *trainer) nextState() *Value {
 	return flat(next)
 }
 
-// adam is one step with bias-corrected moments.
-func (t *trainer) adam(theta, m, v, grad *Value) []Output {
-	o, g := t.options, t.graph
-	lr, step := g.Input("lr", 1), g.Input("step", 1)
+// adam is one step with bias-corrected moments on a gradient whose whole has the
+// norm given. decayed is asked for the numbers that weight decay acts on.
+func adam(o AdamOptions, theta, grad, norm, step *Value, decayed func() *Value) []Output {
+	g := theta.Graph()
+	m, v, lr := g.Input("m", theta.shape...), g.Input("v", theta.shape...), g.Input("lr", 1)
+	if o.ClipNorm > 0 {
+		grad = Mul(grad, MulScalar(Reciprocal(Maximum(norm, Scalar(g, o.ClipNorm))), o.ClipNorm))
+	}
 	m2 := Add(MulScalar(m, o.Beta1), MulScalar(grad, 1-o.Beta1))
 	v2 := Add(MulScalar(v, o.Beta2), MulScalar(Square(grad), 1-o.Beta2))
 	correction := func(beta float64) *Value {
@@ -124,9 +193,24 @@ func (t *trainer) adam(theta, m, v, grad *Value) []Output {
 	scale := AddScalar(Sqrt(Div(v2, correction(o.Beta2))), o.Eps)
 	next := Sub(theta, Mul(Div(m2, scale), rate))
 	if o.WeightDecay > 0 {
-		next = Sub(next, Mul(Mul(theta, t.decayed()), MulScalar(lr, o.WeightDecay)))
+		next = Sub(next, Mul(Mul(theta, decayed()), MulScalar(lr, o.WeightDecay)))
 	}
-	return []Output{{"theta_next", next}, {"m_next", m2}, {"v_next", v2}}
+	outs := []Output{{"theta_next", next}, {"m_next", m2}, {"v_next", v2}}
+	if o.EMA > 0 {
+		outs = append(outs, average("ema", next, step, o.EMA))
+	}
+	return outs
+}
+
+// average moves a running mean towards x: by 1-decay, and faster at first, so that
+// the mean does not dwell on the first weights: the decay of step t is at most
+// (1+t)/(10+t).
+func average(name string, x, step *Value, decay float64) Output {
+	g := x.Graph()
+	mean := g.Input(name, x.shape...)
+	early := Div(AddScalar(step, 1), AddScalar(step, 10))
+	keep := Minimum(early, Scalar(g, decay))
+	return Output{name + "_next", Add(mean, Mul(Sub(x, mean), AddScalar(Neg(keep), 1)))}
 }
 
 // powerOf is base to the power x.
@@ -136,10 +220,10 @@ func powerOf(base float64, x *Value) *Value {
 
 // decayed is 1 for the numbers that weight decay pulls to zero: those of
 // kernels and matrices, not of biases and norms.
-func (t *trainer) decayed() *Value {
+func (s *stepper) decayed() *Value {
 	var pieces []*Value
-	for _, p := range t.graph.params {
-		pieces = append(pieces, Filled(t.graph, float64(toInt(len(p.Shape) > 1)), size(p.Shape)))
+	for _, p := range s.graph.params {
+		pieces = append(pieces, Filled(s.graph, float64(toInt(len(p.Shape) > 1)), size(p.Shape)))
 	}
 	return Concat(0, pieces...)
 }

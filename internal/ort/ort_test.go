@@ -133,3 +133,23 @@ func TestLibraryPath_PrefersTheNamedFile(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 }
+
+func TestSession_WritesIntoGivenMemory(t *testing.T) {
+	needLibrary(t)
+	s, err := ort.NewSession(affine(t), ort.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	in := map[string]ort.Tensor{"x": {Shape: []int{2, 3}, Data: []float32{1, 2, 3, 4, 5, 6}}}
+	y := make([]float32, 4)
+	out, err := s.RunInto(context.Background(), in, map[string]ort.Tensor{"y": {Shape: []int{2, 1}, Data: y[1:3]}})
+	if err != nil || len(out) != 0 || !slices.Equal(y, []float32{0, 321.5, 654.5, 0}) {
+		t.Fatalf("got %v, %v, %v", y, out, err)
+	}
+	for want, into := range map[string]ort.Tensor{"has shape": {Shape: []int{1, 2}, Data: y[:2]}, "3 values for": {Shape: []int{2, 1}, Data: y[:3]}} {
+		if _, err := s.RunInto(context.Background(), in, map[string]ort.Tensor{"y": into}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q, got %v", want, err)
+		}
+	}
+}

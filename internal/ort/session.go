@@ -98,25 +98,60 @@ func (s *Session) Close() error { return s.session.Destroy() }
 // Run computes every output. Cancelling ctx ends the run inside the network; the
 // session stays usable.
 func (s *Session) Run(ctx context.Context, in map[string]Tensor) (map[string]Tensor, error) {
+	return s.RunInto(ctx, in, nil)
+}
+
+// RunInto is Run that writes the outputs named in into to the memory given there,
+// which must not overlap an input's, and returns the others. When it fails, that
+// memory holds anything.
+func (s *Session) RunInto(ctx context.Context, in, into map[string]Tensor) (map[string]Tensor, error) {
 	values, err := s.bind(in)
 	defer destroy(values)
 	if err != nil {
 		return nil, err
 	}
-	results := make([]onnx.Value, len(s.outputs))
-	defer destroy(results)
+	results, err := s.place(into)
+	defer func() { destroy(results) }()
+	if err != nil {
+		return nil, err
+	}
 	if err := runCancellable(ctx, s.session, values, results); err != nil {
 		return nil, err
 	}
 	out := map[string]Tensor{}
 	for n, v := range results {
+		name := s.outputs[n].Name
+		if _, given := into[name]; given {
+			continue
+		}
 		t, ok := v.(*onnx.Tensor[float32])
 		if !ok {
-			return nil, fmt.Errorf("output %s is not a float32 tensor", s.outputs[n].Name)
+			return nil, fmt.Errorf("output %s is not a float32 tensor", name)
 		}
-		out[s.outputs[n].Name] = Tensor{Shape: ints(t.GetShape()), Data: slices.Clone(t.GetData())}
+		out[name] = Tensor{Shape: ints(t.GetShape()), Data: slices.Clone(t.GetData())}
 	}
 	return out, nil
+}
+
+// place makes the tensors of the outputs whose memory is given; the others are
+// left to ONNX Runtime.
+func (s *Session) place(into map[string]Tensor) ([]onnx.Value, error) {
+	results := make([]onnx.Value, len(s.outputs))
+	for n, o := range s.outputs {
+		t, given := into[o.Name]
+		if !given {
+			continue
+		}
+		if !fits(o.Shape, t.Shape) {
+			return results, fmt.Errorf("output %q has shape %v, not %v", o.Name, o.Shape, t.Shape)
+		}
+		v, err := newTensor(t)
+		if err != nil {
+			return results, fmt.Errorf("output %q: %w", o.Name, err)
+		}
+		results[n] = v
+	}
+	return results, nil
 }
 
 // bind makes the input tensors in the model's order.

@@ -3,18 +3,16 @@ package ort
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
-
-	onnx "github.com/yalue/onnxruntime_go"
 )
 
 // Stepper runs a training step again and again. State tensors stay in place
 // between steps: the model's input "x" pairs with its output "x_next", and the
 // two buffers change roles after each step, so nothing is copied.
 type Stepper struct {
-	session *Session
-	now     map[string]*onnx.Tensor[float32]
-	next    map[string]*onnx.Tensor[float32]
+	session   *Session
+	now, next map[string]Tensor // next has the outputs' names
 }
 
 const nextSuffix = "_next"
@@ -25,21 +23,21 @@ func NewStepper(model []byte, state map[string]Tensor, o Options) (*Stepper, err
 	if err != nil {
 		return nil, err
 	}
-	t := &Stepper{session: s, now: map[string]*onnx.Tensor[float32]{}, next: map[string]*onnx.Tensor[float32]{}}
+	t := &Stepper{session: s, now: map[string]Tensor{}, next: map[string]Tensor{}}
 	for name, first := range state {
-		if t.now[name], err = newTensor(Tensor{first.Shape, slices.Clone(first.Data)}); err == nil {
-			t.next[name], err = newTensor(Tensor{first.Shape, make([]float32, len(first.Data))})
-		}
-		if err != nil {
-			t.Close()
-			return nil, fmt.Errorf("state %q: %w", name, err)
-		}
+		t.now[name] = Tensor{first.Shape, slices.Clone(first.Data)}
 	}
 	for _, out := range s.outputs {
-		if name, ok := stateName(out.Name); ok && t.now[name] == nil {
+		name, ok := stateName(out.Name)
+		if !ok {
+			continue
+		}
+		first, given := t.now[name]
+		if !given {
 			t.Close()
 			return nil, fmt.Errorf("the training step has a state %q that was not given", name)
 		}
+		t.next[out.Name] = Tensor{first.Shape, make([]float32, len(first.Data))}
 	}
 	return t, nil
 }
@@ -55,77 +53,28 @@ func stateName(output string) (string, bool) {
 // are not state, such as the loss. On error or cancellation the state is as it
 // was before.
 func (t *Stepper) Step(ctx context.Context, in map[string]Tensor) (map[string]Tensor, error) {
-	inputs, owned, err := t.inputs(in)
-	defer destroy(owned)
+	all := map[string]Tensor{}
+	maps.Copy(all, in)
+	maps.Copy(all, t.now)
+	out, err := t.session.RunInto(ctx, all, t.next)
 	if err != nil {
 		return nil, err
 	}
-	results := make([]onnx.Value, len(t.session.outputs))
-	for n, o := range t.session.outputs {
-		if name, ok := stateName(o.Name); ok {
-			results[n] = t.next[name]
-		}
-	}
-	if err := runCancellable(ctx, t.session.session, inputs, results); err != nil {
-		return nil, err
-	}
-	out := map[string]Tensor{}
-	for n, o := range t.session.outputs {
-		if name, ok := stateName(o.Name); ok {
-			t.now[name], t.next[name] = t.next[name], t.now[name]
-			continue
-		}
-		v := results[n].(*onnx.Tensor[float32])
-		out[o.Name] = Tensor{Shape: ints(v.GetShape()), Data: slices.Clone(v.GetData())}
-		v.Destroy()
+	for output := range t.next {
+		name, _ := stateName(output)
+		t.now[name], t.next[output] = t.next[output], t.now[name]
 	}
 	return out, nil
-}
-
-// inputs joins the state and the given tensors in the model's order; owned are
-// those to be destroyed after the step.
-func (t *Stepper) inputs(in map[string]Tensor) (values, owned []onnx.Value, err error) {
-	if err := t.session.known(in); err != nil {
-		return nil, nil, err
-	}
-	for _, want := range t.session.inputs {
-		if state, ok := t.now[want.Name]; ok {
-			values = append(values, state)
-			continue
-		}
-		given, ok := in[want.Name]
-		if !ok {
-			return nil, owned, fmt.Errorf("input %q is missing", want.Name)
-		}
-		if !fits(want.Shape, given.Shape) {
-			return nil, owned, fmt.Errorf("input %q has shape %v, the step takes %v", want.Name, given.Shape, want.Shape)
-		}
-		v, err := newTensor(given)
-		if err != nil {
-			return nil, owned, fmt.Errorf("input %q: %w", want.Name, err)
-		}
-		values, owned = append(values, v), append(owned, v)
-	}
-	return values, owned, nil
 }
 
 // State copies the state tensors.
 func (t *Stepper) State() map[string]Tensor {
 	out := map[string]Tensor{}
 	for name, v := range t.now {
-		out[name] = Tensor{Shape: ints(v.GetShape()), Data: slices.Clone(v.GetData())}
+		out[name] = Tensor{Shape: slices.Clone(v.Shape), Data: slices.Clone(v.Data)}
 	}
 	return out
 }
 
-// Close frees the step and its state.
-func (t *Stepper) Close() error {
-	for _, set := range []map[string]*onnx.Tensor[float32]{t.now, t.next} {
-		for _, v := range set {
-			if v != nil {
-				v.Destroy()
-			}
-		}
-	}
-	return t.session.Close()
-}
+// Close frees the step.
+func (t *Stepper) Close() error { return t.session.Close() }

@@ -1,0 +1,245 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"testing"
+
+	"columna/internal/ort"
+)
+
+// instanceNet is a network whose samples do not mix, with a mean loss: the
+// gradient of a batch is the mean of its samples' gradients.
+func instanceNet(g *Graph, batch int) *Value {
+	x, target := g.Input("x", batch, 2, 4, 8, 8), g.Input("target", batch, 3)
+	x = Conv(x, g.Param("w1", []int{4, 2, 3, 3, 3}, HeInit(54)), g.Param("b1", []int{4}, ZeroInit()), ConvOpts{})
+	x = Gelu(InstanceNorm(x, g.Param("gamma", []int{4}, ConstInit(1)), g.Param("beta", []int{4}, ZeroInit()), 1e-5))
+	x = Conv(x, g.Param("w2", []int{6, 2, 3, 3, 3}, HeInit(54)), nil, ConvOpts{Stride: []int{1, 2, 2}, Groups: 2})
+	x = LeakyRelu(MaxPool(x, 2, 2, 2), 0.1)
+	x = Linear(GlobalAvgPool(x), g.Param("w3", []int{6, 3}, XavierInit(6, 3)), g.Param("b3", []int{3}, ZeroInit()))
+	return ReduceMean(Square(Sub(x, target)), false)
+}
+
+// gradientStep encodes a gradient step on a fresh graph and opens it.
+func gradientStep(t *testing.T, build func(g *Graph) *Value) (*ort.Session, *Graph) {
+	t.Helper()
+	g := New("net")
+	g.Training = true
+	model, err := GradientStep(g, build(g), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return openModel(t, model), g
+}
+
+func openModel(t *testing.T, model []byte) *ort.Session {
+	t.Helper()
+	if err := ort.Init(); errors.Is(err, ort.ErrNoLibrary) {
+		t.Skip(err)
+	}
+	s, err := ort.NewSession(model, ort.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func mustRun(t *testing.T, s *ort.Session, in map[string]ort.Tensor) map[string]ort.Tensor {
+	t.Helper()
+	out, err := s.Run(context.Background(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func vector(x ...float32) ort.Tensor { return ort.Tensor{Shape: []int{len(x)}, Data: x} }
+
+// rowsOf are samples from..to of a tensor.
+func rowsOf(t ort.Tensor, from, to int) ort.Tensor {
+	n := len(t.Data) / t.Shape[0]
+	return ort.Tensor{Shape: join([]int{to - from}, t.Shape[1:]), Data: t.Data[from*n : to*n]}
+}
+
+func TestGradientStep_FourBatchesOfOneEqualOneOfFour(t *testing.T) {
+	whole, g := gradientStep(t, func(g *Graph) *Value { return instanceNet(g, 4) })
+	single, _ := gradientStep(t, func(g *Graph) *Value { return instanceNet(g, 1) })
+	theta, _ := Flatten(g, g.InitParams(3))
+	x := ort.Tensor{Shape: []int{4, 2, 4, 8, 8}, Data: random(1, 4*2*4*64, 0, 1)}
+	target := ort.Tensor{Shape: []int{4, 3}, Data: random(2, 12, 0, 1)}
+	zeros := vector(make([]float32, len(theta))...)
+	want := mustRun(t, whole, map[string]ort.Tensor{"x": x, "target": target, "theta": vector(theta...), "grad": zeros, "share": vector(1)})
+	grad, loss := zeros, 0.0
+	for n := range 4 {
+		out := mustRun(t, single, map[string]ort.Tensor{"x": rowsOf(x, n, n+1), "target": rowsOf(target, n, n+1),
+			"theta": vector(theta...), "grad": grad, "share": vector(0.25)})
+		grad, loss = out["grad_next"], loss+float64(out["loss"].Data[0])/4
+	}
+	scale := float64(want["grad_norm"].Data[0])
+	if d := worst(grad.Data, want["grad_next"].Data) / scale; !(d < 1e-6) {
+		t.Errorf("the gradients differ by %.2g of the norm", d)
+	}
+	if d := math.Abs(loss - float64(want["loss"].Data[0])); !(d < 1e-6) {
+		t.Errorf("the losses differ by %.2g", d)
+	}
+}
+
+// everyOption asks for all that an update can do.
+func everyOption() AdamOptions { return AdamOptions{ClipNorm: 0.01, WeightDecay: 0.02, EMA: 0.9} }
+
+// TestUpdateStep_EqualsTrainingStep trains smoothNet both ways, the update in
+// parts of a few weights.
+func TestUpdateStep_EqualsTrainingStep(t *testing.T) {
+	g := New("smooth")
+	g.Training = true
+	model, err := TrainingStep(g, smoothNet(g), nil, everyOption())
+	if err != nil {
+		t.Fatal(err)
+	}
+	theta, state := Flatten(g, g.InitParams(7))
+	zeros := vector(make([]float32, len(theta))...)
+	first := map[string]ort.Tensor{"theta": vector(theta...), "m": zeros, "v": zeros, "ema": vector(theta...),
+		"state": vector(state...), "ema_state": vector(state...)}
+	fused, err := ort.NewStepper(model, first, ort.Options{Threads: 1})
+	if errors.Is(err, ort.ErrNoLibrary) {
+		t.Skip(err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	defer fused.Close()
+	parts := newInParts(t, g, first)
+	for step := 1; step <= 4; step++ {
+		feed := feedFor(g, step, 0.02)
+		delete(feed, "ema")
+		delete(feed, "ema_state")
+		if _, err := fused.Step(context.Background(), feed); err != nil {
+			t.Fatal(err)
+		}
+		parts.step(feed)
+	}
+	for _, name := range []string{"theta", "m", "v", "ema", "state", "ema_state"} {
+		if want := fused.State()[name].Data; !slices.Equal(parts.now[name].Data, want) {
+			t.Errorf("%s differs by %.2g", name, worst(parts.now[name].Data, want))
+		}
+	}
+}
+
+// inParts is a training step in three models.
+type inParts struct {
+	t                         *testing.T
+	gradient, update, average *ort.Session
+	part                      int
+	decayed                   []float32
+	now                       map[string]ort.Tensor
+}
+
+func newInParts(t *testing.T, g *Graph, first map[string]ort.Tensor) *inParts {
+	t.Helper()
+	p := &inParts{t: t, now: map[string]ort.Tensor{}}
+	for name, v := range first {
+		p.now[name] = vector(slices.Clone(v.Data)...)
+	}
+	p.now["grad"] = vector(make([]float32, len(first["theta"].Data))...)
+	p.gradient, _ = gradientStep(t, smoothNet)
+	for d := 2; p.part == 0; d++ {
+		if n := len(first["theta"].Data); n%d == 0 {
+			p.part = n / d
+		}
+	}
+	update, err := UpdateStep(p.part, everyOption())
+	if err != nil {
+		t.Fatal(err)
+	}
+	average, err := AverageStep(len(first["state"].Data), everyOption().EMA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.update, p.average = openModel(t, update), openModel(t, average)
+	for _, q := range g.Params() {
+		p.decayed = append(p.decayed, slices.Repeat([]float32{float32(toInt(len(q.Shape) > 1))}, size(q.Shape))...)
+	}
+	return p
+}
+
+func (p *inParts) step(feed map[string]ort.Tensor) {
+	in := map[string]ort.Tensor{"theta": p.now["theta"], "state": p.now["state"], "grad": p.now["grad"], "share": vector(1), "x": feed["x"], "target": feed["target"]}
+	out := mustRun(p.t, p.gradient, in)
+	p.now["state"] = out["state_next"]
+	for at := 0; at < len(p.decayed); at += p.part {
+		cut := func(x []float32) ort.Tensor { return vector(x[at:][:p.part]...) }
+		in := map[string]ort.Tensor{"grad": cut(out["grad_next"].Data), "grad_norm": out["grad_norm"],
+			"lr": feed["lr"], "step": feed["step"], "decayed": cut(p.decayed)}
+		for _, name := range []string{"theta", "m", "v", "ema"} {
+			in[name] = cut(p.now[name].Data)
+		}
+		next := mustRun(p.t, p.update, in)
+		for _, name := range []string{"theta", "m", "v", "ema"} {
+			copy(p.now[name].Data[at:], next[name+"_next"].Data)
+		}
+	}
+	p.now["ema_state"] = mustRun(p.t, p.average, map[string]ort.Tensor{
+		"value": p.now["state"], "ema": p.now["ema_state"], "step": feed["step"]})["ema_next"]
+}
+
+// TestUpdateStep_ClipsAndAveragesAsPlainGo gives a gradient longer and one shorter
+// than the limit.
+func TestUpdateStep_ClipsAndAveragesAsPlainGo(t *testing.T) {
+	o := AdamOptions{ClipNorm: 1, EMA: 0.5}
+	model, err := UpdateStep(3, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := openModel(t, model)
+	now := map[string][]float64{"theta": {1, -2, 3}, "m": {0, 0, 0}, "v": {0, 0, 0}, "ema": {1, -2, 3}}
+	for step, grad := range [][]float64{{3, 0, -4}, {0.3, 0, 0.4}, {0, 2, 0}} {
+		in := map[string]ort.Tensor{"lr": vector(0.1), "step": vector(float32(step + 1)), "grad": vector(narrow(grad)...)}
+		norm := math.Sqrt(grad[0]*grad[0] + grad[1]*grad[1] + grad[2]*grad[2])
+		in["grad_norm"] = vector(float32(norm))
+		for name, x := range now {
+			in[name] = vector(narrow(x)...)
+		}
+		out := mustRun(t, s, in)
+		plainUpdate(now, grad, norm, step+1)
+		for name, x := range now {
+			if d := worst(out[name+"_next"].Data, narrow(x)); !(d < 1e-6) {
+				t.Errorf("step %d: %s is %v, by plain Go %v", step+1, name, out[name+"_next"].Data, x)
+			}
+		}
+	}
+}
+
+// plainUpdate is Adam at the rate 0.1 with the gradient clipped to norm 1, and a
+// mean of decay 0.5.
+func plainUpdate(now map[string][]float64, grad []float64, norm float64, step int) {
+	t := float64(step)
+	keep := math.Min(0.5, (1+t)/(10+t))
+	for i, g := range grad {
+		g /= math.Max(norm, 1)
+		now["m"][i] = 0.9*now["m"][i] + 0.1*g
+		now["v"][i] = 0.999*now["v"][i] + 0.001*g*g
+		m, v := now["m"][i]/(1-math.Pow(0.9, t)), now["v"][i]/(1-math.Pow(0.999, t))
+		now["theta"][i] -= 0.1 * m / (math.Sqrt(v) + 1e-8)
+		now["ema"][i] = keep*now["ema"][i] + (1-keep)*now["theta"][i]
+	}
+}
+
+func narrow(x []float64) []float32 {
+	out := make([]float32, len(x))
+	for i, v := range x {
+		out[i] = float32(v)
+	}
+	return out
+}
+
+func TestGradientStep_RefusesAGraphWithoutParameters(t *testing.T) {
+	g := New("empty")
+	if _, err := GradientStep(g, ReduceMean(g.Input("x", 2), false), nil); err == nil {
+		t.Error("accepted")
+	}
+	if _, err := UpdateStep(0, AdamOptions{}); err == nil {
+		t.Error("an update of no weights was accepted")
+	}
+}
