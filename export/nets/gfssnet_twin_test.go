@@ -1,12 +1,14 @@
 package nets
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
 	"testing"
 
 	"columna/export/graph"
+	"columna/internal/ort"
 	"columna/internal/twin"
 )
 
@@ -179,8 +181,73 @@ func TestTwin_GFSSNetTiny(t *testing.T) {
 	checkGFSSNet(t, list, twin.Whole())
 }
 
-func TestTwin_GFSSNetCompact(t *testing.T) {
+// compactCrop is the compact network on a grid that the evaluator can afford.
+func compactCrop() GFSSNetConfig {
 	cfg := gfssnetCompact()
 	cfg.Whole, cfg.Size = cfg.Size, [3]int{4, 32, 32}
-	checkGFSSNet(t, []gfssnetTwin{{"compact", cfg, buildGFSSNet}}, twin.Whole())
+	return cfg
+}
+
+// The whole network, by the graph with all gradients and by the inference file.
+func TestTwin_GFSSNetCompact(t *testing.T) {
+	checkGFSSNet(t, []gfssnetTwin{{"compact", compactCrop(), buildGFSSNet}}, twin.Whole())
+	if err := ort.Init(); errors.Is(err, ort.ErrNoLibrary) {
+		t.Skip(err)
+	}
+	n := mustGFSSNet(t, compactCrop())
+	g := graph.New("names")
+	n.Forward(g, feed(g, n))
+	c := twinCase(t, "gfssnet_compact")
+	out := runFile(t, c, g, func(w graph.Weights) ([]byte, error) { return Inference(n, w, nil) })
+	for _, name := range n.Outputs() {
+		twin.CheckFile(t, c, name, out[name].Data, 1e-5)
+	}
+}
+
+// Grad-CAM of a class and of one instance, by the graph and by the exported file.
+func TestTwin_GFSSNetGradCAM(t *testing.T) {
+	bounds := twin.Whole()
+	bounds.Runtime.Forward = 1e-4 // the map is made of gradients
+	n := mustGFSSNet(t, compactCrop())
+	for _, name := range []string{"gfssnet_cam_class", "gfssnet_cam_instance"} {
+		c := twinCase(t, name)
+		g := graph.New(name)
+		cam := camOutputs(g, n, feed(g, n))[0].Value
+		twin.Check(t, c, g, values{"cam": cam}, bounds)
+		if err := ort.Init(); errors.Is(err, ort.ErrNoLibrary) {
+			continue
+		}
+		out := runFile(t, c, g, func(w graph.Weights) ([]byte, error) { return GradCAM(n, w, nil) })
+		twin.CheckFile(t, c, "cam", out["cam"].Data, bounds.Runtime.Forward)
+	}
+}
+
+// runFile runs an exported file with the weights of a case on its inputs; g names
+// both.
+func runFile(t *testing.T, c *twin.Case, g *graph.Graph, export func(graph.Weights) ([]byte, error)) map[string]ort.Tensor {
+	t.Helper()
+	w := graph.Weights{}
+	for _, p := range g.Params() {
+		w[p.Name] = drawn(t)(c.Param(p.Name))
+	}
+	model, err := export(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := map[string]ort.Tensor{}
+	for _, v := range g.Inputs() {
+		in[v.Name()] = ort.Tensor{Shape: v.Shape(), Data: drawn(t)(c.Input(v.Name()))}
+	}
+	return runModel(t, model, in)
+}
+
+// drawn fails the test where numbers cannot be drawn.
+func drawn(t *testing.T) func(data []float32, err error) []float32 {
+	return func(data []float32, err error) []float32 {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
 }

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Writes the cases of GF-SSNet: export/nets/testdata/twins/gfssnet_*.json.gz."""
+"""Writes the cases of GF-SSNet: gfssnet_*.json.gz under testdata/twins of export/nets and,
+for the training loss, of export/train."""
 import dataclasses
 import math
 
 import gfssnet
+import losses
 import torch
-from common import Case
+import torch.nn.functional as F
+from common import Case, integers
 from gfssnet import Config
 from torch import nn
 
@@ -125,25 +128,112 @@ def decoder_modules():
         case(f"fullscale{s}", "full-scale stage (UNet3+)", net, kept, run)
 
 
-def network(name, module, cfg, present=(1, 1), grad=True):
+def network(name, module, cfg, present=(1, 1)):
+    """The case of a whole network, and the network's outputs."""
     c = Case("gfssnet_" + name, module)
     shape = (1, 1, *cfg.size)
-    t1, t2 = c.input("t1", shape, grad=grad), c.input("t2", shape, grad=grad)
-    here = c.given("present", [present], grad=grad)
+    inputs = c.input("t1", shape), c.input("t2", shape), c.given("present", [present], grad=True)
     net = gfssnet.GFSSNet(cfg)
     c.fill(net, rule)
-    return c, net, net(t1, t2, here)
+    return c, net(*inputs)
 
 
 def networks():
     for name, change in SWITCHES.items():
-        c, _, out = network("tiny" + name, "GF-SSNet, every switch", dataclasses.replace(TINY, **change))
+        c, out = network("tiny" + name, "GF-SSNet, every switch", dataclasses.replace(TINY, **change))
         c.write(out, PACKAGE)
     for name, present in (("t1", (1, 0)), ("t2", (0, 1))):
-        c, _, out = network(f"tiny_{name}_alone", "GF-SSNet, one sequence alone", TINY, present)
+        c, out = network(f"tiny_{name}_alone", "GF-SSNet, one sequence alone", TINY, present)
         c.write(out, PACKAGE)
-    c, _, out = network("compact", "GF-SSNet compact", COMPACT)
+    c, out = network("compact", "GF-SSNet compact", COMPACT)
     c.write(out, PACKAGE)
+
+
+def gradcam():
+    """Grad-CAM by autograd, of a class over the voxels predicted as the class, and of
+    one instance: the part of them in a box."""
+    for name in ("class", "instance"):
+        c, out = network("cam_" + name, "GF-SSNet Grad-CAM", COMPACT)
+        predicted = out["semantic"].argmax(1)
+        label = predicted.flatten().mode().values.item()
+        mask = F.one_hot(predicted, 6).movedim(-1, 1).double()
+        mask[:, [k for k in range(6) if k != label]] = 0
+        if name == "instance":
+            mask[:, :, :, 20:] = 0
+            mask[:, :, :, :, :8] = 0
+        assert mask.sum() > 100
+        target = c.given("cam_target", mask)
+        features = out["_cam"]
+        slope, = torch.autograd.grad((out["semantic"] * target).sum(), features)
+        cam = F.relu((slope.mean(dim=(2, 3, 4), keepdim=True) * features).sum(1, keepdim=True))
+        assert (cam > 0).any()
+        c.leaves = {}  # the gradients of the map are nobody's business
+        c.write({"cam": gfssnet.interpolate(cam, COMPACT.size)}, PACKAGE)
+
+
+# The training loss: HFD-Tversky and cross entropy of the classes, deep supervision at
+# every decoder stage, and cross entropy of the levels.
+
+SACRUM = 4
+THIN = (0.5, 1.5, 5, 3, 2, 2)  # weights of the classes in the cross entropy
+
+
+def class_loss(logits, truth, no_sacrum, full):
+    """Where the sacrum was not labelled, calling a voxel sacrum is calling it background."""
+    p = torch.softmax(logits, 1)
+    move = torch.zeros(6, 6)
+    move[0, SACRUM], move[SACRUM, SACRUM] = 1, -1
+    p = p + no_sacrum * torch.einsum("ij,bjdhw->bidhw", move, p)
+    surprise = -torch.log(p + 1e-5) * torch.tensor(THIN).reshape(1, 6, 1, 1, 1)
+    entropy = (truth * surprise).sum(1).mean()
+    if full:
+        return losses.hfd_tversky(p, truth, weights=(0.2, 1.2, 1.6, 1.2, 1.2, 1.2)) + 0.5 * entropy
+    return losses.dice(p, truth) + 0.5 * entropy
+
+
+def level_loss(logits, shares, known):
+    """Cross entropy where the level is known; background counts a tenth."""
+    weight = torch.ones(15)
+    weight[0] = 0.1
+    weight = torch.einsum("bkdhw,k->bdhw", shares, weight) * known[:, 0]
+    each = -(shares * torch.log_softmax(logits, 1)).sum(1)
+    return (weight * each).sum() / weight.sum()
+
+
+def training_loss(out, truth, level, known, no_sacrum):
+    def shrink(x, logits):
+        return F.adaptive_avg_pool3d(x, logits.shape[2:])
+
+    aux = [class_loss(out[n], shrink(truth, out[n]), no_sacrum, False) for n in ("_aux1", "_aux2", "_aux3")]
+    total = losses.deep_supervision(class_loss(out["semantic"], truth, no_sacrum, True), aux, epoch=0)
+    coarse = out["_level_aux4"]
+    named = level_loss(out["_level_aux1"], level, known)
+    named = named + 0.5 * level_loss(coarse, shrink(level, coarse), shrink(known, coarse))
+    return total + 0.5 * named
+
+
+def blocks(stream, count, size, cell):
+    """Labels below count in cells, as anatomy comes in pieces."""
+    coarse = [n // c for n, c in zip(size, cell)]
+    labels = torch.tensor((integers(stream, math.prod(coarse)) % count).astype("int64")).reshape(coarse)
+    for a, c in enumerate(cell):
+        labels = labels.repeat_interleave(c, dim=a)
+    return labels
+
+
+def training():
+    for name, no_sacrum in (("", 0), ("_no_sacrum", 1)):
+        c, out = network("training" + name, "GF-SSNet compact, training loss", COMPACT, (1, 1 - no_sacrum))
+        d, h, w = COMPACT.size
+        # Cells of 2x3 pixels, so that coarse cells hold shares of several classes.
+        classes = blocks("classes", 6, (d, h, 33), (1, 2, 3))[:, :, :w]
+        nodes = blocks("nodes", 15, (d, h, 33), (2, 4, 3))[:, :, :w]
+        truth = c.given("target_semantic", F.one_hot(classes, 6).movedim(-1, 0)[None])
+        shares = F.one_hot(nodes, 15).movedim(-1, 0)[None].double()
+        level = c.given("target_level", F.avg_pool3d(shares, (1, 2, 2)))
+        known = c.given("level_mask", blocks("known", 3, (d, h // 2, w // 2), (1, 2, 2))[None, None] > 0)
+        flag = c.given("no_sacrum", [no_sacrum])
+        c.write({"loss": training_loss(out, truth, level, known, flag).reshape(())}, "export/train")
 
 
 if __name__ == "__main__":
@@ -153,3 +243,5 @@ if __name__ == "__main__":
     fusion_modules()
     decoder_modules()
     networks()
+    gradcam()
+    training()

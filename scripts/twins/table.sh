@@ -24,13 +24,13 @@ END
 		$1 ~ /twin$/ {
 			if (!($2 in cases)) order[++rows] = $2
 			cases[$2]++
-			for (i = 4; i <= 7; i++) if ($i + 0 > worst[$2, i] + 0) worst[$2, i] = $i
+			for (i = 4; i <= 7; i++) if ($i ~ /[0-9]/ && $i + 0 >= worst[$2, i] + 0) worst[$2, i] = $i
 		}
 		END {
 			for (r = 1; r <= rows; r++) {
 				m = order[r]
 				printf "| %s | %d |", m, cases[m]
-				for (i = 4; i <= 7; i++) printf " %s |", (m, i) in worst ? worst[m, i] : "0"
+				for (i = 4; i <= 7; i++) printf " %s |", (m, i) in worst ? worst[m, i] : "–"
 				print ""
 			}
 		}' "$log"
