@@ -120,6 +120,8 @@ func (c *conv) op() *op {
 	o.eval = func(_ *node, in []array) []array { return []array{c.eval(in)} }
 	if c.depthwise3D() {
 		o.encode = c.encodeDepthwise
+	} else if w, ok := c.winograd(); ok {
+		o.encode = w.encode
 	}
 	return o
 }

@@ -69,6 +69,14 @@ func (c *conv) gradKernel(x, dy *Value) *Value {
 		p := c.phases()
 		return p.joinKernel(p.conv.gradKernel(p.split(x), dy))
 	}
+	if w, ok := c.winograd(); ok {
+		return w.gradKernel(x, dy)
+	}
+	return c.gradFlat(x, dy)
+}
+
+// gradFlat is dL/dw by products over all positions.
+func (c *conv) gradFlat(x, dy *Value) *Value {
 	zero := []int{0, 0}
 	x = Pad(x, join(zero, c.padBefore), join(zero, c.padAfter))
 	var dw *Value
