@@ -42,7 +42,10 @@ func each(shape []int, visit func(flat int, pos []int)) {
 }
 
 // at is the element of a at pos, aligned at the end and stretched from size 1.
-func (a array) at(pos []int) float64 {
+func (a array) at(pos []int) float64 { return a.data[a.flat(pos)] }
+
+// flat is the index in data of the element at pos.
+func (a array) flat(pos []int) int {
 	flat, step := 0, 1
 	for i := len(a.shape) - 1; i >= 0; i-- {
 		if p := pos[len(pos)-len(a.shape)+i]; a.shape[i] > 1 {
@@ -50,7 +53,7 @@ func (a array) at(pos []int) float64 {
 		}
 		step *= a.shape[i]
 	}
-	return a.data[flat]
+	return flat
 }
 
 // gather fills a shape from a function of the position.

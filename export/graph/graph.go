@@ -184,6 +184,15 @@ func (g *Graph) SetState(state, next *Value) {
 	g.next[state] = next
 }
 
+// NextState is the value that a State takes after a training step: the one that
+// SetState gave, else the state itself.
+func (g *Graph) NextState(state *Value) *Value {
+	if next := g.next[state]; next != nil {
+		return next
+	}
+	return state
+}
+
 // Params lists the trained tensors in order of declaration.
 func (g *Graph) Params() []*Param { return slices.Clone(g.params) }
 

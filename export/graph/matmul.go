@@ -49,15 +49,16 @@ func swapLast(a *Value) *Value {
 
 func evalMatMul(n *node, in []array) []array {
 	r := len(n.out[0].shape)
-	k := in[0].shape[len(in[0].shape)-1]
+	k, columns := in[0].shape[len(in[0].shape)-1], n.out[0].shape[r-1]
 	pa, pb := make([]int, r), make([]int, r)
 	return []array{gather(n.out[0].shape, func(pos []int) float64 {
 		copy(pa, pos)
 		copy(pb, pos)
+		pa[r-1], pb[r-2] = 0, 0
+		a, b := in[0].data[in[0].flat(pa):], in[1].data[in[1].flat(pb):]
 		sum := 0.0
 		for i := range k {
-			pa[r-1], pb[r-2] = i, i
-			sum += in[0].at(pa) * in[1].at(pb)
+			sum += a[i] * b[i*columns]
 		}
 		return sum
 	})}

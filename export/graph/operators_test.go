@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -326,5 +327,16 @@ func TestGradients_ReachValuesInsideMergedLayouts(t *testing.T) {
 	}
 	if norms[3] == 0 {
 		t.Error("no gradient reached the stretched value")
+	}
+}
+
+func TestReduceMax_SharesTheGradientOfEqualElements(t *testing.T) {
+	g := New("ties")
+	x := g.Input("x", 2, 3)
+	y := ReduceMax(x, false, 1)
+	loss := ReduceSum(Mul(y, Const(g, []int{2}, []float32{6, 1})), false)
+	got := Eval(Grad(loss, x), map[string][]float32{"x": {4, 4, 4, 1, 3, 2}}, nil)[0]
+	if want := []float32{2, 2, 2, 0, 1, 0}; !slices.Equal(got, want) {
+		t.Errorf("gradient is %v, want %v", got, want)
 	}
 }

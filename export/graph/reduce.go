@@ -21,13 +21,13 @@ func ReduceMean(a *Value, keepDims bool, axes ...int) *Value {
 		})
 }
 
-// ReduceMax is the largest element over the axes; where several are equal each
-// gets the full gradient, so keep it away from ties that matter.
+// ReduceMax is the largest element over the axes; elements that are equally large
+// share the gradient evenly.
 func ReduceMax(a *Value, keepDims bool, axes ...int) *Value {
 	return reduce("ReduceMax", a, keepDims, axes, math.Inf(-1), math.Max,
 		func(y, dy *Value, _ int) *Value {
-			below := GreaterMask(y, a) // 1 where a is not the maximum
-			return Mul(dy, AddScalar(Neg(below), 1))
+			largest := AddScalar(Neg(GreaterMask(y, a)), 1)
+			return Mul(largest, Div(dy, ReduceSum(largest, true, axes...)))
 		})
 }
 

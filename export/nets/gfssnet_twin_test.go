@@ -227,7 +227,7 @@ func TestTwin_GFSSNetGradCAM(t *testing.T) {
 func runFile(t *testing.T, c *twin.Case, g *graph.Graph, export func(graph.Weights) ([]byte, error)) map[string]ort.Tensor {
 	t.Helper()
 	w := graph.Weights{}
-	for _, p := range g.Params() {
+	for _, p := range append(g.Params(), g.States()...) {
 		w[p.Name] = drawn(t)(c.Param(p.Name))
 	}
 	model, err := export(w)
