@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"columna/export/graph"
@@ -102,7 +101,9 @@ func trainNet(e *env, args []string) error {
 	e.flags.StringVar(&o.SPIDER, "spider", "", "folder of SPIDER studies")
 	e.flags.IntVar(&o.Samples, "samples", 0, "phantoms to learn from, 0 = the recipe's")
 	e.flags.IntVar(&o.Steps, "steps", 0, "optimiser steps, 0 = the recipe's")
-	e.flags.BoolVar(&o.Whole, "whole", false, "GF-SSNet: steps on the whole grid instead of crops, for the end of a training")
+	e.flags.BoolVar(&o.Whole, "whole", false, "segmentation: steps on the whole grid instead of crops, for the end of a training")
+	e.flags.StringVar(&o.Loss, "loss", "", "segmentation: dice, cross-entropy, focal, tversky, fd-tversky or hfd-tversky; the recipe's if not given")
+	e.flags.Float64Var(&o.Spectral, "spectral", 0, "segmentation: weight of the spectral correlation term")
 	e.flags.DurationVar(&o.Limit, "limit", 0, "wall-clock bound such as 90m")
 	e.flags.Uint64Var(&o.Seed, "seed", 1, "seed of weights and noise")
 	words, err := e.parse(args, 1, 1)
@@ -113,8 +114,8 @@ func trainNet(e *env, args []string) error {
 	if o.Dir == "" {
 		o.Dir = filepath.Join("runs", o.Net)
 	}
-	if !contains(nets.Names(), o.Net) {
-		return badUsage("no network %q: choose one of %s", o.Net, strings.Join(nets.Names(), ", "))
+	if err := o.Check(); err != nil {
+		return badUsage("%v", err)
 	}
 	started := time.Now()
 	if err := train.Start(e.ctx, o); err != nil {
@@ -125,13 +126,4 @@ func trainNet(e *env, args []string) error {
 	}
 	fmt.Fprintf(e.err, "trained %s in %s; the best model is in %s\n", o.Net, time.Since(started).Round(time.Second), filepath.Join(o.Dir, "best"))
 	return nil
-}
-
-func contains(all []string, s string) bool {
-	for _, x := range all {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }

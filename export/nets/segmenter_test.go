@@ -375,3 +375,24 @@ func TestSegmenters_RefuseSizesThatDoNotFit(t *testing.T) {
 		t.Error("32 groups of two channels are accepted")
 	}
 }
+
+func TestSegmenters_SpinePresetsHaveGFSSNetsPorts(t *testing.T) {
+	ports := func(name, preset string) string {
+		n := must(New(name, preset))
+		g := graph.New("ports")
+		out := n.Forward(g, feed(g, n))
+		list := []any{n.Inputs(), n.Outputs(), out["_level_aux1"].Shape()}
+		for _, o := range n.Outputs() {
+			list = append(list, out[o].Shape())
+		}
+		return fmt.Sprint(list...)
+	}
+	want := ports("gfssnet", "compact")
+	for _, name := range []string{"unet", "unet3plus", "transunet"} {
+		for _, preset := range []string{"compact", "compact2d"} {
+			if got := ports(name, preset); got != want {
+				t.Errorf("%s %s has %s, want %s", name, preset, got, want)
+			}
+		}
+	}
+}

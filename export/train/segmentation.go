@@ -2,9 +2,12 @@ package train
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
+	"strings"
 
 	"columna/export/graph"
 	"columna/export/loss"
@@ -14,7 +17,8 @@ import (
 	"columna/spine"
 )
 
-// Semantic channels of GF-SSNet, in the order of its "semantic" output.
+// Semantic channels of the segmentation networks, in the order of their "semantic"
+// output.
 const (
 	semBackground = iota
 	semBody
@@ -25,7 +29,7 @@ const (
 	semCount
 )
 
-// nodeCount is the number of nodes of GF-SSNet's anatomical graph.
+// nodeCount is the number of nodes of the anatomical graph.
 const nodeCount = 15
 
 // semanticOf and nodeOf map a structure label to its channel.
@@ -93,12 +97,15 @@ func dequantise(q []uint8, d, h, w int) stack {
 	return s
 }
 
-// SegmentationTask teaches GF-SSNet on crops of the network grid: the same
-// weights serve any size, and a crop around the spine costs a third of a step.
+// SegmentationTask teaches GF-SSNet or another segmentation network with its inputs
+// and outputs on crops of the network grid: the same weights serve any size, and a
+// crop around the spine costs a third of a step.
 type SegmentationTask struct {
 	net, small  nets.Net // for the whole grid, for a crop
 	d, h, w     int      // of the grid
 	cd, ch, cw  int      // of a crop
+	main, deep  loss.Of  // chosen by name, for the output and the deep supervision; nil: the recipe's
+	spectral    float64  // weight of the spectral correlation term beside the recipe's loss
 	train, held []Segment
 	real        []Segment // drawn one step in RealEvery
 	realHeld    []Segment
@@ -261,8 +268,9 @@ func (t *SegmentationTask) levels(labels []uint8, s Segment) (node, mask []float
 	return node, mask
 }
 
-// Loss is HFD-Tversky plus cross entropy of the classes, deep supervision at
-// every decoder stage, and cross entropy of the levels.
+// Loss is HFD-Tversky plus cross entropy of the classes, or the loss that was
+// chosen, deep supervision at every decoder stage that the network has logits for,
+// and cross entropy of the levels.
 func (t *SegmentationTask) Loss(g *graph.Graph) *graph.Value {
 	out := t.small.Forward(g, inputs(g, t.small, 1))
 	truth := g.Input("target_semantic", 1, semCount, t.cd, t.ch, t.cw)
@@ -271,10 +279,9 @@ func (t *SegmentationTask) Loss(g *graph.Graph) *graph.Value {
 	noSacrum := g.Input("no_sacrum", 1)
 	main := t.classLoss(out["semantic"], truth, noSacrum, true)
 	var aux []*graph.Value
-	for _, name := range []string{"_aux1", "_aux2", "_aux3"} {
-		if logits := out[name]; logits != nil {
-			aux = append(aux, t.classLoss(logits, loss.Shrink(truth, logits), noSacrum, false))
-		}
+	for n := 1; out["_aux"+strconv.Itoa(n)] != nil; n++ {
+		logits := out["_aux"+strconv.Itoa(n)]
+		aux = append(aux, t.classLoss(logits, loss.Shrink(truth, logits), noSacrum, false))
 	}
 	total := loss.DeepSupervision(main, aux, loss.DeepSupervisionWeight(0))
 	named := loss.CrossEntropy(out["_level_aux1"], level, levelWeights(), mask)
@@ -303,11 +310,50 @@ func (t *SegmentationTask) classLoss(logits, truth, noSacrum *graph.Value, full 
 	p[semBackground] = graph.Add(p[semBackground], moved)
 	p[semSacrum] = graph.Sub(p[semSacrum], moved)
 	probs := graph.Concat(1, p...)
-	entropy := crossEntropyOf(probs, truth)
-	if full {
-		return graph.Add(loss.HFDTversky(probs, truth, loss.PaperHFD(semCount)), graph.MulScalar(entropy, 0.5))
+	total := t.spatialLoss(probs, truth, full)
+	if full && t.spectral > 0 {
+		total = graph.Add(total, graph.MulScalar(loss.SpectralCorrelation(probs, truth), t.spectral))
 	}
-	return graph.Add(loss.Dice(probs, truth, nil), graph.MulScalar(entropy, 0.5))
+	return total
+}
+
+// spatialLoss is the loss that was chosen, of logits that give probs back, or the
+// recipe's.
+func (t *SegmentationTask) spatialLoss(probs, truth *graph.Value, full bool) *graph.Value {
+	if t.main != nil {
+		logits := graph.Log(graph.AddScalar(probs, 1e-5))
+		if full {
+			return t.main(logits, truth)
+		}
+		return t.deep(logits, truth)
+	}
+	entropy := graph.MulScalar(crossEntropyOf(probs, truth), 0.5)
+	if full {
+		return graph.Add(loss.HFDTversky(probs, truth, loss.PaperHFD(semCount)), entropy)
+	}
+	return graph.Add(loss.Dice(probs, truth, nil), entropy)
+}
+
+// chooseLoss sets the loss called name, with the spectral term at a weight. The
+// term is of the output alone, not of the deep supervision.
+func (t *SegmentationTask) chooseLoss(name string, spectral float64) error {
+	if spectral < 0 {
+		return fmt.Errorf("the weight of the spectral term is %g: it must not be negative", spectral)
+	}
+	if name == "" {
+		t.spectral = spectral
+		return nil
+	}
+	spatial := strings.TrimSuffix(name, loss.SpectralSuffix)
+	if spectral > 0 {
+		name = spatial + loss.SpectralSuffix
+	}
+	var err error
+	if t.main, err = loss.Segmentation(name, semCount, loss.Options{Spectral: spectral}); err != nil {
+		return err
+	}
+	t.deep, err = loss.Segmentation(spatial, semCount, loss.Options{})
+	return err
 }
 
 // crossEntropyOf is the mean over the voxels of -log of the true class's
@@ -319,7 +365,7 @@ func crossEntropyOf(probs, truth *graph.Value) *graph.Value {
 	return graph.MulScalar(graph.ReduceMean(graph.Mul(graph.Mul(truth, weight), logs), false), -semCount)
 }
 
-// Card says what GF-SSNet knows.
+// Card says what the network knows.
 func (t *SegmentationTask) Card(spec *models.Spec) {
 	spec.SizeVox, spec.SpacingMM = [3]int{t.w, t.h, t.d}, t.spacing
 	spec.Labels = []string{"background", "vertebral body", "disc", "canal", "sacrum", "posterior elements"}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"columna/export/dataset"
@@ -22,7 +24,9 @@ type Options struct {
 	Limit       time.Duration // wall clock, 0 = none
 	Threads     int
 	Seed        uint64
-	Whole       bool // GF-SSNet: train on the whole grid, not on crops
+	Whole       bool    // segmentation: train on the whole grid, not on crops
+	Loss        string  // segmentation: one of loss.Names, "" for the recipe's
+	Spectral    float64 // segmentation: weight of the spectral correlation term, 0 = none
 	Log         io.Writer
 }
 
@@ -36,6 +40,9 @@ type recipe struct {
 func recipes() map[string]recipe {
 	return map[string]recipe{
 		"gfssnet":     {samples: 240, held: 8, steps: 2000, epoch: 100, rate: 2e-3, task: newSegmentation},
+		"unet":        {samples: 240, held: 8, steps: 2000, epoch: 100, rate: 2e-3, task: newSegmentation},
+		"unet3plus":   {samples: 240, held: 8, steps: 2000, epoch: 100, rate: 2e-3, task: newSegmentation},
+		"transunet":   {samples: 240, held: 8, steps: 2000, epoch: 100, rate: 1e-3, task: newSegmentation},
 		"stenosisnet": {samples: 260, held: 30, steps: 4500, epoch: 150, rate: 1e-3, task: newStenosis},
 		"desamba":     {samples: 300, held: 60, steps: 1000, epoch: 100, rate: 5e-4, task: newLesion},
 	}
@@ -48,12 +55,31 @@ const (
 	heldSeeds  = 1 << 33
 )
 
+// Check says what is wrong with the choice of network, preset and loss.
+func (o Options) Check() error {
+	if _, ok := recipes()[o.Net]; !ok {
+		return fmt.Errorf("%q has no training recipe: choose one of %s", o.Net, strings.Join(slices.Sorted(maps.Keys(recipes())), ", "))
+	}
+	net, err := newNet(o, o.Net)
+	if err != nil {
+		return err
+	}
+	segments := slices.Contains(net.Outputs(), "semantic")
+	switch {
+	case segments && !slices.Contains(net.Outputs(), "level"):
+		return fmt.Errorf("%s %s does not read the spine: choose another preset", net.Name(), net.Preset())
+	case !segments && (o.Loss != "" || o.Spectral != 0):
+		return fmt.Errorf("%s classifies: a loss can be chosen for segmentation networks only", net.Name())
+	}
+	return new(SegmentationTask).chooseLoss(o.Loss, o.Spectral)
+}
+
 // Start makes or reads the data, then trains. It resumes a run in o.Dir.
 func Start(ctx context.Context, o Options) error {
-	r, ok := recipes()[o.Net]
-	if !ok {
-		return fmt.Errorf("%q has no training recipe; choose gfssnet, desamba or stenosisnet", o.Net)
+	if err := o.Check(); err != nil {
+		return err
 	}
+	r := recipes()[o.Net]
 	if o.Samples > 0 {
 		r.samples = o.Samples
 	}
@@ -138,16 +164,19 @@ func twoPools[T any](ctx context.Context, o Options, r recipe, kind string, make
 	return p.samples, q.samples, nil
 }
 
-// gridMM is the voxel size of GF-SSNet's compact grid along i, j, k.
+// gridMM is the voxel size of the compact segmentation grid along i, j, k.
 func gridMM() [3]float64 { return [3]float64{1.5, 1.5, 4} }
 
 func newSegmentation(ctx context.Context, o Options, r recipe) (Task, error) {
-	net, err := newNet(o, "gfssnet")
+	net, err := newNet(o, o.Net)
 	if err != nil {
 		return nil, err
 	}
 	s := net.Inputs()[0].Shape
 	t := &SegmentationTask{net: net, d: s[2], h: s[3], w: s[4], seed: o.Seed, spacing: gridMM()}
+	if err := t.chooseLoss(o.Loss, o.Spectral); err != nil {
+		return nil, err
+	}
 	if t.small, err = t.cropNet(o); err != nil {
 		return nil, err
 	}
@@ -163,8 +192,20 @@ func newSegmentation(ctx context.Context, o Options, r recipe) (Task, error) {
 		}
 		t.about += fmt.Sprintf(" and %d patients of SPIDER (%d more held out)", len(t.real), len(t.realHeld))
 	}
-	t.about += "."
+	t.about += "." + lossNote(o)
 	return t, nil
+}
+
+// lossNote says in the card which loss was chosen.
+func lossNote(o Options) string {
+	note := ""
+	if o.Loss != "" {
+		note += " Loss: " + o.Loss + "."
+	}
+	if o.Spectral > 0 {
+		note += fmt.Sprintf(" Spectral correlation: %g.", o.Spectral)
+	}
+	return note
 }
 
 // addSPIDER reads the real studies and keeps the frozen split.
@@ -187,14 +228,13 @@ func (t *SegmentationTask) addSPIDER(dir string, size [3]int) error {
 // cropNet is the network for crops of half the slices and three quarters of the
 // columns, or for the whole grid if the run asks for that.
 func (t *SegmentationTask) cropNet(o Options) (nets.Net, error) {
-	cfg, err := nets.GFSSNetPreset(t.net.Preset())
-	if err != nil {
-		return nil, err
+	if t.cd, t.ch, t.cw = t.d, t.h, t.w; o.Whole {
+		return t.net, nil
 	}
-	if !o.Whole {
-		cfg.Whole = cfg.Size
-		cfg.Size = [3]int{t.d / 2, t.h, t.w * 3 / 4}
+	whole, ok := t.net.(nets.Cropper)
+	if !ok {
+		return nil, fmt.Errorf("%s cannot be trained on crops: train it on the whole grid", t.net.Name())
 	}
-	t.cd, t.ch, t.cw = cfg.Size[0], cfg.Size[1], cfg.Size[2]
-	return nets.NewGFSSNet(cfg)
+	t.cd, t.ch, t.cw = t.d/2, t.h, t.w*3/4
+	return whole.Crop([3]int{t.cd, t.ch, t.cw})
 }

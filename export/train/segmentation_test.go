@@ -1,0 +1,180 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"math"
+	"testing"
+
+	"columna/export/graph"
+	"columna/export/loss"
+	"columna/export/nets"
+	"columna/inference"
+	"columna/internal/ort"
+	"columna/models"
+	"columna/phantom"
+	"columna/spine"
+)
+
+// smallSpines are the segmentation networks' spine presets on a small grid.
+func smallSpines(t *testing.T) map[string]nets.Net {
+	t.Helper()
+	all := map[string]nets.Net{}
+	for name, preset := range map[string]string{"gfssnet": "compact", "unet": "compact", "unet3plus": "compact2d", "transunet": "compact"} {
+		n, err := nets.New(name, preset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all[name], err = n.(nets.Cropper).Crop([3]int{8, 32, 64}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+// smallTask teaches a network one made-up study that fills its grid.
+func smallTask(t *testing.T, net nets.Net) *SegmentationTask {
+	t.Helper()
+	shape := net.Inputs()[0].Shape
+	d, h, w := shape[2], shape[3], shape[4]
+	s := Segment{T1: make([]uint8, d*h*w), T2: make([]uint8, d*h*w), Labels: make([]uint8, d*h*w)}
+	for i := range s.Labels {
+		if x, y := i%w, i/w%h; x > w/3 && x < 2*w/3 {
+			s.Labels[i] = uint8([]spine.Structure{spine.L4, spine.DiscL4L5, spine.L5, spine.DiscL5S1}[y*4/h])
+		}
+		s.T1[i], s.T2[i] = 100+s.Labels[i]*10, 180-s.Labels[i]*8
+	}
+	task := &SegmentationTask{net: net, d: d, h: h, w: w, seed: 1, train: []Segment{s}}
+	var err error
+	if task.small, err = task.cropNet(Options{}); err != nil {
+		t.Fatal(err)
+	}
+	return task
+}
+
+func TestSegmentationTask_TeachesEveryNetwork(t *testing.T) {
+	if err := ort.Init(); errors.Is(err, ort.ErrNoLibrary) {
+		t.Skip(err)
+	}
+	for name, net := range smallSpines(t) {
+		task := smallTask(t, net)
+		r, err := newRun(task, Config{Dir: t.TempDir(), Steps: 100, EpochLen: 100, LR: 2e-3, ClipNorm: 1, Seed: 1, Threads: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := task.Batch(1)
+		in["lr"] = ort.Tensor{Shape: []int{1}, Data: []float32{2e-3}}
+		var losses []float64
+		for step := range 4 {
+			in["step"] = ort.Tensor{Shape: []int{1}, Data: []float32{float32(step + 1)}}
+			out, err := r.stepper.Step(t.Context(), in)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			losses = append(losses, float64(out["loss"].Data[0]))
+		}
+		if !(losses[3] < losses[0]) {
+			t.Errorf("%s: the loss of one batch went from %g to %g", name, losses[0], losses[3])
+		}
+		r.stepper.Close()
+	}
+}
+
+// lossOf evaluates the training loss of a task on its first batch and fresh
+// weights; also gives weigh the spectral correlation of the output.
+func lossOf(t *testing.T, task *SegmentationTask) (total, spectral float64) {
+	t.Helper()
+	g := graph.New("loss")
+	l := task.Loss(g)
+	in := map[string][]float32{}
+	for name, tensor := range task.Batch(1) {
+		in[name] = tensor.Data
+	}
+	h := graph.New("output")
+	out := task.small.Forward(h, inputs(h, task.small, 1))
+	truth := h.Input("target_semantic", 1, semCount, task.cd, task.ch, task.cw)
+	s := loss.SpectralCorrelation(graph.Softmax(out["semantic"], 1), truth)
+	return float64(graph.Eval([]*graph.Value{l}, in, g.InitParams(1))[0][0]),
+		float64(graph.Eval([]*graph.Value{s}, in, h.InitParams(1))[0][0])
+}
+
+func TestSegmentationTask_SpectralTermIsAddedAtItsWeight(t *testing.T) {
+	cfg, err := nets.UNetPreset("compact2d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Widths, cfg.Strides, cfg.Size = [][2]int{{2, 2}, {2, 2}, {2, 2}}, cfg.Strides[:2], [3]int{4, 16, 16}
+	net, err := nets.NewUNet(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[float64]string{}
+	for _, name := range append([]string{""}, loss.Names()...) {
+		plain, with := smallTask(t, net), smallTask(t, net)
+		if err := errors.Join(plain.chooseLoss(name, 0), with.chooseLoss(name, 0.3)); err != nil {
+			t.Fatal(err)
+		}
+		a, term := lossOf(t, plain)
+		b, _ := lossOf(t, with)
+		if math.Abs(b-a-0.3*term) > 1e-4 || term < 0.05 {
+			t.Errorf("loss %q: %g becomes %g with a spectral term of %g at 0.3", name, a, b, term)
+		}
+		if other, taken := seen[a]; taken {
+			t.Errorf("losses %q and %q are both %g", name, other, a)
+		}
+		seen[a] = name
+	}
+}
+
+func TestOptions_CheckRefusesWhatCannotBeTaught(t *testing.T) {
+	for what, o := range map[string]Options{
+		"unknown network":           {Net: "resnet"},
+		"unknown preset":            {Net: "unet", Preset: "huge"},
+		"a preset without levels":   {Net: "unet", Preset: "wide"},
+		"unknown loss":              {Net: "unet", Loss: "l2"},
+		"negative spectral weight":  {Net: "unet", Spectral: -1},
+		"a loss for classification": {Net: "desamba", Loss: "dice"},
+	} {
+		if err := o.Check(); err == nil {
+			t.Errorf("%s is accepted", what)
+		}
+	}
+	for _, net := range nets.Names() {
+		if err := (Options{Net: net}).Check(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := (Options{Net: "transunet", Preset: "compact2d", Loss: "focal+spectral", Spectral: 0.2}).Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSegmentationNetworks_ServeInference(t *testing.T) {
+	if err := ort.Init(); errors.Is(err, ort.ErrNoLibrary) {
+		t.Skip(err)
+	}
+	study := phantom.Generate(5, phantom.DefaultOptions()).Study
+	net, err := nets.New("unet", "compact2d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := graph.New("weights")
+	net.Forward(g, inputs(g, net, 1))
+	m, err := Build(net, g.InitParams(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	(&SegmentationTask{d: 16, h: 192, w: 128, spacing: gridMM()}).Card(&m.Spec)
+	p, err := inference.New(inference.Config{Models: map[string]*models.Model{inference.SegmentationNet: m}, Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	a, err := p.Segment(context.Background(), &study, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Models[0].Name != "unet" || a.Mask == nil {
+		t.Errorf("segmented by %v", a.Models)
+	}
+}
