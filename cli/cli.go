@@ -51,7 +51,7 @@ func commands() []command {
 		{"demo", "[--out DIR] [--seed N]", "a synthetic study through the whole road; with --out, or without a display, as files", demo},
 		{"import", "PATH... [--json]", "DICOM folders, files and zip files, NIfTI and MetaImage into the worklist", importStudies},
 		{"list", "[--search TEXT] [--json]", "the worklist", list},
-		{"show", "CASE [--out PNG] [--level L4/L5]", "draw the reading screen of a case", show},
+		{"show", "CASE [--out PNG] [--level L4/L5] [--attention]", "draw the reading screen of a case", show},
 		{"analyze", "CASE [--json]", "run the networks on a case and store the result", analyze},
 		{"segment", "IN... --out MASK [--json]", "volumes in, label map out, no database; --t1 --t2 --stir name the sequence", segment},
 		{"grade", "STUDYDIR [--json]", "the 25 stenosis grades of a study, no database", grade},

@@ -154,6 +154,14 @@ func TestRoad_AnalysisFillsTheWorksheetAndLeavesAsFiles(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	heated, attended := filepath.Join(t.TempDir(), "heat.png"), filepath.Join(t.TempDir(), "attention.png")
+	succeed(t, nil, "show", id, "--out", heated)
+	succeed(t, nil, "show", id, "--attention", "--out", attended)
+	a1, err1 := os.ReadFile(heated)
+	a2, err2 := os.ReadFile(attended)
+	if err1 != nil || err2 != nil || bytes.Equal(a1, a2) {
+		t.Errorf("the attention is drawn as the Grad-CAM: %v %v", err1, err2)
+	}
 	mask := filepath.Join(t.TempDir(), "m.nii.gz")
 	succeed(t, &a, "segment", filepath.Join(dir, "dicom"), "--out", mask, "--json")
 	if _, err := readLabels(mask); err != nil {

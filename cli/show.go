@@ -14,6 +14,7 @@ import (
 func show(e *env, args []string) error {
 	out := e.flags.String("out", "", "PNG file, case-N.png if not given")
 	level := e.flags.String("level", "", "level to show, such as L4/L5; the worst if not given")
+	attention := e.flags.Bool("attention", false, "show where the network's attention lay, not the Grad-CAM")
 	words, err := e.parse(args, 1, 1)
 	if err != nil {
 		return err
@@ -32,7 +33,11 @@ func show(e *env, args []string) error {
 		if name == "" {
 			name = fmt.Sprintf("case-%d.png", s.CaseID())
 		}
-		if err := writePNG(name, sheet(s, at, e.heat(d, s, at))); err != nil {
+		kind := review.HeatStenosis
+		if *attention {
+			kind = review.HeatAttention
+		}
+		if err := writePNG(name, sheet(s, at, e.heat(d, s, at, kind))); err != nil {
 			return err
 		}
 		if e.json {
@@ -82,9 +87,10 @@ type heating struct {
 	uid  string
 }
 
-// heat computes the Grad-CAM of the canal grade at a level, nil where there is
-// no grade to explain. A picture without it is still the reading screen.
-func (e *env) heat(d *review.Desk, s *review.Session, l spine.Level) *heating {
+// heat computes the Grad-CAM of the canal grade at a level or the attention that
+// gave it, nil where there is no grade to explain. A picture without it is still
+// the reading screen.
+func (e *env) heat(d *review.Desk, s *review.Session, l spine.Level, kind review.HeatKind) *heating {
 	if s.Mask() == nil || s.Analysis() == nil {
 		return nil
 	}
@@ -92,13 +98,17 @@ func (e *env) heat(d *review.Desk, s *review.Session, l spine.Level) *heating {
 	if cell.AI.Grade < spine.NormalMild {
 		return nil
 	}
-	h, err := d.Heatmap(e.ctx, review.HeatmapRequest{Study: s.Study(), Mask: s.Mask(), Kind: review.HeatStenosis,
+	h, err := d.Heatmap(e.ctx, review.HeatmapRequest{Study: s.Study(), Mask: s.Mask(), Kind: kind,
 		Cond: spine.SpinalCanalStenosis, Level: l})
 	if err != nil {
 		fmt.Fprintln(e.err, "columna: no heat map:", err)
 		return nil
 	}
-	title := fmt.Sprintf("Grad-CAM %s %s · %s", spine.SpinalCanalStenosis.Title(), l.Title(), cell.AI.Grade.Words())
+	what := "Grad-CAM"
+	if kind == review.HeatAttention {
+		what = "Attention"
+	}
+	title := fmt.Sprintf("%s %s %s · %s", what, spine.SpinalCanalStenosis.Title(), l.Title(), cell.AI.Grade.Words())
 	return &heating{uid: h.SeriesUID, heat: &render.Heat{Volume: h.Volume, RawMax: h.RawMax, Title: title,
 		Model: h.Model, Opacity: 0.5, Legend: true}}
 }
@@ -132,7 +142,7 @@ func sheet(s *review.Session, l spine.Level, h *heating) image.Image {
 func (e *env) screens(d *review.Desk, s *review.Session, dir string) ([]string, error) {
 	l := worstLevel(s)
 	name := filepath.Join(dir, fmt.Sprintf("case-%d-reading.png", s.CaseID()))
-	if err := writePNG(name, sheet(s, l, e.heat(d, s, l))); err != nil {
+	if err := writePNG(name, sheet(s, l, e.heat(d, s, l, review.HeatStenosis))); err != nil {
 		return nil, err
 	}
 	return []string{name}, nil

@@ -12,7 +12,8 @@ import (
 	"columna/volume"
 )
 
-// Heatmap is a Grad-CAM in the patient: where the images spoke for a class.
+// Heatmap is a Grad-CAM in the patient, where the images spoke for a class, or
+// where a network's attention lay.
 type Heatmap struct {
 	Volume    *volume.Volume // 0..1 on a grid of its own
 	RawMax    float64        // what 1 stands for, before scaling
@@ -20,19 +21,15 @@ type Heatmap struct {
 	Class     string         // what is explained, in words
 	Level     string         // such as "L4/L5", "" where it has none
 	SeriesUID string         // the images it belongs on
-	Parts     []*Heatmap     // of a lesion: one map for each sequence in view
+	Parts     []*Heatmap     // of a lesion one map for each sequence in view, of attention one for each module
 }
 
 // HeatmapStenosis explains one cell of the worksheet: the grade that the network
 // finds most probable. The map lies in the plane of the slice that was read.
 func (p *Pipeline) HeatmapStenosis(ctx context.Context, study *spine.Study, mask *volume.LabelMap, c spine.Condition, l spine.Level) (*Heatmap, error) {
-	m, err := p.stenosis.load()
+	crop, err := p.stenosisCrop(study, mask, c, l)
 	if err != nil {
 		return nil, err
-	}
-	crop, reason := CropFor(study, mask, c, l, m.SizeVox[0])
-	if crop == nil {
-		return nil, fmt.Errorf("no heat map of %s at %s: %s", c.Title(), l.Title(), reason)
 	}
 	in := stenosisTensors(crop, c)
 	out, m, err := p.stenosis.infer(ctx, in)
@@ -55,6 +52,19 @@ func (p *Pipeline) HeatmapStenosis(ctx context.Context, study *spine.Study, mask
 	h := newHeatmap(crop.Grid, cam, m)
 	h.Class, h.Level, h.SeriesUID = spine.Grade(grade).String(), l.Title(), crop.Series.UID
 	return h, nil
+}
+
+// stenosisCrop is the crop that one cell of the worksheet is read on.
+func (p *Pipeline) stenosisCrop(study *spine.Study, mask *volume.LabelMap, c spine.Condition, l spine.Level) (*Crop, error) {
+	m, err := p.stenosis.load()
+	if err != nil {
+		return nil, err
+	}
+	crop, reason := CropFor(study, mask, c, l, m.SizeVox[0])
+	if crop == nil {
+		return nil, fmt.Errorf("no heat map of %s at %s: %s", c.Title(), l.Title(), reason)
+	}
+	return crop, nil
 }
 
 // explainGravest computes the heat map of the gravest grade of an analysis and

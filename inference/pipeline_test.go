@@ -130,6 +130,18 @@ func TestPipeline_AnalysesAStudyAndExplainsIt(t *testing.T) {
 	if h.SeriesUID != "1.2.3.AX" || h.Level != "L3/L4" {
 		t.Errorf("map of %s on %s", h.Level, h.SeriesUID)
 	}
+	if h, err = p.HeatmapAttention(context.Background(), study, truth, spine.RightSubarticularStenosis, spine.L3L4); err != nil {
+		t.Fatal(err)
+	}
+	if len(h.Parts) != 6 { // the spatial map, the self-attention, four slots
+		t.Errorf("%d maps of attention", len(h.Parts))
+	}
+	for _, part := range h.Parts {
+		checkHeatmap(t, part)
+		if part.RawMax <= 0 || part.SeriesUID != "1.2.3.AX" {
+			t.Errorf("map of %s on %s has the maximum %g", part.Class, part.SeriesUID, part.RawMax)
+		}
+	}
 }
 
 func checkHeatmap(t *testing.T, h *Heatmap) {

@@ -12,7 +12,7 @@ import (
 	"columna/volume"
 )
 
-// Heatmap is a Grad-CAM in the patient.
+// Heatmap is a Grad-CAM or a network's attention in the patient.
 type Heatmap = inference.Heatmap
 
 // HeatKind is what a heat map explains.
@@ -23,6 +23,7 @@ const (
 	HeatStenosis  HeatKind = iota // the grade of Cond at Level
 	HeatStructure                 // why voxels were called Structure
 	HeatLesion                    // the class of the lesion in Box
+	HeatAttention                 // where the network looked to grade Cond at Level
 )
 
 // HeatmapRequest asks for a heat map. Mask must not change meanwhile: give a
@@ -49,7 +50,7 @@ func (d *Desk) Analyse(ctx context.Context, study *spine.Study, p Progress) (a *
 	return a, err
 }
 
-// Heatmap computes a Grad-CAM; it may run in the background.
+// Heatmap computes a heat map; it may run in the background.
 func (d *Desk) Heatmap(ctx context.Context, r HeatmapRequest) (h *Heatmap, err error) {
 	if r.Study == nil || r.Mask == nil && r.Kind != HeatLesion {
 		return nil, errors.New("a heat map needs a study and its mask: analyse the case first")
@@ -62,6 +63,8 @@ func (d *Desk) Heatmap(ctx context.Context, r HeatmapRequest) (h *Heatmap, err e
 			h, err = n.HeatmapStructure(ctx, r.Study, r.Mask, r.Structure)
 		case HeatLesion:
 			h, err = n.HeatmapLesion(ctx, r.Study, r.Mask, r.Box, r.Lesions)
+		case HeatAttention:
+			h, err = n.HeatmapAttention(ctx, r.Study, r.Mask, r.Cond, r.Level)
 		default:
 			err = fmt.Errorf("%d is no kind of heat map", int(r.Kind))
 		}

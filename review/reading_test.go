@@ -102,7 +102,7 @@ func TestHeatmap_OfEachKind(t *testing.T) {
 	r := HeatmapRequest{Study: s.Study(), Mask: p.Truth, Cond: spine.SpinalCanalStenosis, Level: spine.L4L5, Structure: spine.L4}
 	mm, _ := p.Truth.Centroid(uint8(spine.L3))
 	r.Box = spine.Box{Min: mm.Sub(volume.Vec3{9, 9, 9}), Max: mm.Add(volume.Vec3{9, 9, 9})}
-	for _, r.Kind = range []HeatKind{HeatStenosis, HeatStructure, HeatLesion} {
+	for _, r.Kind = range []HeatKind{HeatStenosis, HeatStructure, HeatLesion, HeatAttention} {
 		h, err := d.Heatmap(ctx, r)
 		if err != nil || h.Volume == nil || findSeries(s.Study(), h.SeriesUID) == nil {
 			t.Errorf("kind %d: %+v, %v", r.Kind, h, err)
