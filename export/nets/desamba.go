@@ -49,7 +49,7 @@ func DeSambaPreset(preset string) (DeSambaConfig, error) {
 		c.Widths, c.Depths, c.OutDepths = []int{12, 24, 48, 64}, []int{1, 1, 2, 1}, []int{1, 1, 1, 1}
 		c.Expansion, c.LargeKernel = 2, 5
 		c.Feature, c.Decoupled, c.TabularDim, c.HeadDim = 48, 48, 32, 64
-	case "paper": // the widths that come to the paper's 433.82 M parameters and 308.32 GFLOPs
+	case "paper": // 434.66 M parameters, 308.09 GFLOPs: within 1 % of the paper's 433.82 M and 308.32
 		c.Size, c.Stem = [3]int{32, 128, 128}, [3]int{2, 4, 4}
 		c.Widths, c.Depths, c.OutDepths = []int{88, 176, 352, 960}, []int{3, 4, 6, 3}, []int{3, 4, 6, 3}
 		c.Expansion, c.LargeKernel = 4, 7

@@ -145,12 +145,13 @@ def network(name, row, cfg, batch, present=None, training=False, target=None, ex
     for i, f in enumerate(out.pop("features")):
         out["features_" + SEQUENCES[i]] = f
     if target:
-        out = maps(case, out, cfg, *target)
+        out = maps(case, out, cfg, here, *target)
     return case.write(out, PACKAGE)
 
 
-def maps(case, out, cfg, head, klass):
-    """Grad-CAM by autograd: one map for each sequence."""
+def maps(case, out, cfg, here, head, klass):
+    """Grad-CAM by autograd: one map for each sequence, and "aggregate", the mean over
+    the sequences that are there of the maps on a scale of 0..1."""
     score = 0.0
     for name, classes in (("metastasis", 6), ("spondylitis", 2)):
         pick = np.eye(classes)[[klass]] if name == head else np.zeros((1, classes))
@@ -161,7 +162,8 @@ def maps(case, out, cfg, head, klass):
         cam = F.relu((grad.mean((2, 3, 4), keepdim=True) * f).sum(1, keepdim=True))
         cams[f"cam_{i}"] = F.interpolate(cam, size=cfg.size, mode="trilinear", align_corners=False)
     case.leaves = {}
-    return cams
+    scaled = [cam / cam.max() for i, cam in enumerate(cams.values()) if here[0, i] > 0]
+    return {**cams, "aggregate": sum(scaled) / len(scaled)}
 
 
 def networks():
@@ -176,7 +178,7 @@ def networks():
             ("desamba_cam_metastasis", Config(), [[1, 1, 1]], ("metastasis", 4)),
             ("desamba_cam_spondylitis", Config(), [[1, 1, 1]], ("spondylitis", 1)),
             ("desamba_cam_absent", Config(), [[1, 0, 1]], ("metastasis", 2)),
-            ("desamba_compact_cam", compact(), [[1, 1, 1]], ("metastasis", 1))):
+            ("desamba_compact_cam", compact(), [[1, 0, 1]], ("metastasis", 1))):
         network(name, "DeSamba, Grad-CAM", cfg, 1, present=present, target=target)
 
 

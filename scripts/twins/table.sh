@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-go test -count=1 -v -run '^TestTwin_' ./export/... >"$log" || { cat "$log" >&2; exit 1; }
+go test -count=1 -v -run '^TestTwin_' ./export/... ./inference >"$log" || { cat "$log" >&2; exit 1; }
 {
 	cat <<'END'
 # Twin errors
