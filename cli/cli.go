@@ -63,6 +63,7 @@ func commands() []command {
 		{"model build", "NET [--preset P] --out FILE", "an ONNX file of a network with fresh weights", buildModel},
 		{"train", "NET [--dir DIR] [--spider DIR]", "train a network; a started run goes on where it stopped", trainNet},
 		{"eval", "[--phantoms N] [--spider DIR]", "measure the models on held-out studies", evaluate},
+		{"bench", "[NAME] [--rounds N] [--json]", "speed and memory, each beside a reference measured in the same run", measure},
 		{"check", "[--json]", "verify the database", check},
 		{"backup", "FILE", "copy the database while it is in use", backup},
 	}

@@ -45,7 +45,8 @@ func TestMain_AnswersBadUsageWith2AndOneSentence(t *testing.T) {
 	for _, args := range [][]string{
 		{"fly"}, {"show"}, {"show", "x"}, {"import"}, {"metrics", "one"}, {"list", "--colour"}, {"phantom"},
 		{"model", "build", "resnet", "--out", "x"}, {"segment", "x.nii", "--out", "m.txt"}, {"segment", "--out", "m.nii"},
-		{"train", "resnet"}, {"export", "1", "--format", "gif", "--out", "d"}, {"convert", "a", "b.txt"}, {},
+		{"train", "resnet"}, {"export", "1", "--format", "gif", "--out", "d"}, {"convert", "a", "b.txt"},
+		{"bench", "nonsense"}, {"bench", "--rounds", "0"}, {},
 	} {
 		code, out, errs := columna(t, args...)
 		if code != exitUsage || out != "" || strings.Count(errs, "\n") != 1 || !strings.HasPrefix(errs, "columna: ") {
