@@ -15,6 +15,7 @@ type lesson struct {
 	net   Net
 	batch int
 	data  map[string][]float32
+	raw   bool // load the training step as it is: large graphs load faster
 	// loss couples Forward's map with the targets, which it declares as inputs.
 	loss func(g *graph.Graph, out map[string]*graph.Value) *graph.Value
 }
@@ -154,7 +155,7 @@ func (s lesson) stepper(t testing.TB, threads int) (*ort.Stepper, *graph.Graph) 
 	if len(state) > 0 {
 		start["state"] = vector(state)
 	}
-	st, err := ort.NewStepper(model, start, ort.Options{Threads: threads})
+	st, err := ort.NewStepper(model, start, ort.Options{Threads: threads, OptimizationOff: s.raw})
 	if err != nil {
 		t.Fatal(err)
 	}
