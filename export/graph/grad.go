@@ -8,13 +8,18 @@ func Grad(loss *Value, wrt ...*Value) []*Value {
 	if size(loss.shape) != 1 {
 		fail("Grad", "wants a loss of one element", loss.shape)
 	}
-	g := loss.Graph()
-	b := &backward{graph: g, dy: map[*Value]*Value{}, wanted: map[*node]bool{}}
-	b.want(loss.node, wrt)
-	b.dy[loss] = Filled(g, 1, loss.shape...)
+	return pullBack(loss, Filled(loss.Graph(), 1, loss.shape...), wrt, 0)
+}
+
+// pullBack carries the gradient dy of y back to wrt, through the nodes from
+// number first on.
+func pullBack(y, dy *Value, wrt []*Value, first int) []*Value {
+	g := y.Graph()
+	b := &backward{graph: g, dy: map[*Value]*Value{y: dy}, wanted: map[*node]bool{}}
+	nodes := g.nodes[first : y.node.id+1]
+	b.want(nodes, wrt)
 	outer := g.scope
 	defer func() { g.scope = outer }()
-	nodes := g.nodes[:loss.node.id+1]
 	for i := len(nodes) - 1; i >= 0; i-- {
 		if b.wanted[nodes[i]] {
 			b.step(nodes[i])
@@ -33,17 +38,16 @@ func Grad(loss *Value, wrt ...*Value) []*Value {
 type backward struct {
 	graph  *Graph
 	dy     map[*Value]*Value
-	wanted map[*node]bool // nodes on a path from a wanted value to the loss
+	wanted map[*node]bool // the wanted values' nodes and all that depend on them
 }
 
 // want marks the nodes that depend on wrt.
-func (b *backward) want(loss *node, wrt []*Value) {
-	from := map[*node]bool{}
+func (b *backward) want(nodes []*node, wrt []*Value) {
 	for _, v := range wrt {
-		from[v.node] = true
+		b.wanted[v.node] = true
 	}
-	for _, n := range b.graph.nodes[:loss.id+1] {
-		if from[n] || slices.ContainsFunc(n.in, func(v *Value) bool { return b.wanted[v.node] }) {
+	for _, n := range nodes {
+		if slices.ContainsFunc(n.in, func(v *Value) bool { return b.wanted[v.node] }) {
 			b.wanted[n] = true
 		}
 	}

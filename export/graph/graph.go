@@ -31,6 +31,9 @@ type Graph struct {
 	names  map[string]bool   // of inputs, parameters and states
 	next   map[*Value]*Value // value of a State after a training step
 	scope  string
+
+	replaying bool // leaves are found again instead of made
+	noiseNext int  // number of the next Noise
 }
 
 // New gives an empty graph.
@@ -126,6 +129,9 @@ func (g *Graph) leaf(kind, name string, shape []int) *Value {
 			fail(kind, fmt.Sprintf("%q has a size below 1", name), shape)
 		}
 	}
+	if g.replaying {
+		return g.find(kind, name, shape)
+	}
 	if g.names[name] {
 		fail(kind, fmt.Sprintf("the name %q is taken", name), shape)
 	}
@@ -138,15 +144,20 @@ func (g *Graph) leaf(kind, name string, shape []int) *Value {
 // Input declares a tensor that is fed at each run.
 func (g *Graph) Input(name string, shape ...int) *Value {
 	v := g.leaf(kindInput, name, shape)
-	g.inputs = append(g.inputs, v)
+	if !g.replaying {
+		g.inputs = append(g.inputs, v)
+	}
 	return v
 }
 
 // Noise declares an input named noise_N that the trainer fills with uniform
 // [0,1) numbers at each step.
 func (g *Graph) Noise(shape ...int) *Value {
-	v := g.Input(fmt.Sprintf("noise_%d", len(g.noises)), shape...)
-	g.noises = append(g.noises, v)
+	v := g.Input(fmt.Sprintf("noise_%d", g.noiseNext), shape...)
+	g.noiseNext++
+	if !g.replaying {
+		g.noises = append(g.noises, v)
+	}
 	return v
 }
 
@@ -164,7 +175,9 @@ type Param struct {
 // Param declares a trained tensor named by the current scope and name.
 func (g *Graph) Param(name string, shape []int, init Init) *Value {
 	v := g.leaf(kindParam, g.fullName(name), shape)
-	g.params = append(g.params, &Param{Name: v.node.label, Shape: v.Shape(), Value: v, Init: init})
+	if !g.replaying {
+		g.params = append(g.params, &Param{Name: v.node.label, Shape: v.Shape(), Value: v, Init: init})
+	}
 	return v
 }
 
@@ -172,7 +185,9 @@ func (g *Graph) Param(name string, shape []int, init Init) *Value {
 // running mean.
 func (g *Graph) State(name string, shape []int, init Init) *Value {
 	v := g.leaf(kindState, g.fullName(name), shape)
-	g.states = append(g.states, &Param{Name: v.node.label, Shape: v.Shape(), Value: v, Init: init})
+	if !g.replaying {
+		g.states = append(g.states, &Param{Name: v.node.label, Shape: v.Shape(), Value: v, Init: init})
+	}
 	return v
 }
 
@@ -181,7 +196,9 @@ func (g *Graph) SetState(state, next *Value) {
 	if state.node.op.kind != kindState || !slices.Equal(state.shape, next.shape) {
 		fail("SetState", "wants a State value and a next value of its shape", state.shape, next.shape)
 	}
-	g.next[state] = next
+	if !g.replaying {
+		g.next[state] = next
+	}
 }
 
 // NextState is the value that a State takes after a training step: the one that
