@@ -42,6 +42,7 @@ type GFSSNetConfig struct {
 	GCN    bool      // else levels are read from the decoder alone
 	DAPU   bool      // else UNet3+ full-scale skips and one convolution
 	Smooth bool      // SiLU for every ReLU, so that finite differences exist
+	Frugal bool      // training computes stages twice instead of keeping what is inside them
 }
 
 // GFSSNetPreset returns the sizes called "compact" or "paper".
@@ -82,7 +83,7 @@ func gfssnetPaper() GFSSNetConfig {
 		Channels: [4]int{32, 64, 128, 256}, Head: 16,
 		Kernels: 4, Inner: [4]int{16, 32, 64, 128}, State: [4]int{4, 8, 16, 16}, ScanKernel: [4]int{3, 3, 5, 7},
 		ScanPool:     [4][3]int{{1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}},
-		NodeFeatures: 128, FDConv: true, Mamba: MambaThree, GCN: true, DAPU: true,
+		NodeFeatures: 128, FDConv: true, Mamba: MambaThree, GCN: true, DAPU: true, Frugal: true,
 	}
 }
 
@@ -186,6 +187,15 @@ func (n *GFSSNet) Forward(g *graph.Graph, in map[string]*graph.Value) map[string
 type gfssnet struct {
 	g   *graph.Graph
 	cfg GFSSNetConfig
+}
+
+// recompute is f(x); a frugal network forgets what is inside it until the gradient
+// comes.
+func (b *gfssnet) recompute(f func(x []*graph.Value) *graph.Value, x ...*graph.Value) *graph.Value {
+	if b.cfg.Frugal {
+		return graph.Recompute(x, f)
+	}
+	return f(x)
 }
 
 func (b *gfssnet) relu(x *graph.Value) *graph.Value {

@@ -31,7 +31,7 @@ func (b *gfssnet) decode(x, level *graph.Value, skips []*graph.Value, out map[st
 		up := strides[s]
 		b.g.Scope("decoder"+strconv.Itoa(s), func() {
 			if b.cfg.DAPU {
-				x = b.dapu(x, skips[s], widths[s], up, s == 0)
+				x = b.recompute(func(x []*graph.Value) *graph.Value { return b.dapu(x[0], x[1], widths[s], up, s == 0) }, x, skips[s])
 			} else {
 				x = b.fullScale(x, bottleneck, skips, s, widths[s])
 			}

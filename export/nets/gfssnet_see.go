@@ -17,7 +17,8 @@ func (b *gfssnet) encode(x, present *graph.Value) [4]*graph.Value {
 	stride := b.cfg.Stem
 	for s := range 4 {
 		b.g.Scope("stage"+strconv.Itoa(s+1), func() {
-			x = b.seeStage(s, b.patch("down", x, b.cfg.Channels[s], stride))
+			x = b.recompute(func(x []*graph.Value) *graph.Value { return b.seeStage(s, x[0]) },
+				b.patch("down", x, b.cfg.Channels[s], stride))
 			embedding := b.g.Param("absent", []int{1, channels(x), 1, 1, 1}, graph.NormalInit(0.5))
 			out[s] = graph.Add(graph.Mul(x, present), graph.Mul(embedding, absent))
 		})

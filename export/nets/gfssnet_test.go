@@ -493,3 +493,27 @@ func TestGFSSNet_CropHasTheWholeGridsParameters(t *testing.T) {
 		}
 	}
 }
+
+func TestGFSSNet_FrugalTrainingHasTheSameGradient(t *testing.T) {
+	var results [2][][]float32
+	for i := range results {
+		cfg := tinyGFSSNet()
+		cfg.Frugal = i == 1
+		g := graph.New("frugal")
+		g.Training = true
+		total := sceneLoss(g, mustGFSSNet(t, cfg), cfg)
+		wrt := []*graph.Value{total}
+		for _, p := range g.Params() {
+			wrt = append(wrt, p.Value)
+		}
+		vals := append(wrt[:1:1], graph.Grad(total, wrt[1:]...)...)
+		results[i] = graph.Eval(vals, scene(cfg), g.InitParams(5))
+	}
+	for i, want := range results[0] {
+		for j, v := range want {
+			if got := results[1][i][j]; math.Abs(float64(got-v)) > 1e-5*math.Abs(float64(v))+1e-8 {
+				t.Fatalf("value %d[%d] is %v when frugal, else %v", i, j, got, v)
+			}
+		}
+	}
+}
