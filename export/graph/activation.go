@@ -10,8 +10,14 @@ func Relu(a *Value) *Value {
 
 // LeakyRelu is a where a is positive, else alpha * a; 0 <= alpha <= 1.
 func LeakyRelu(a *Value, alpha float64) *Value {
-	o := unaryOp("LeakyRelu", func(x float64) float64 { return math.Max(x, 0) + alpha*math.Min(x, 0) },
-		func(_, dy *Value) *Value { return Mul(dy, step(a, alpha)) })
+	o := unaryOp("LeakyRelu", func(x float64) float64 { return math.Max(x, 0) + alpha*math.Min(x, 0) }, nil)
+	o.grad = func(n *node, dy []*Value) []*Value {
+		of := a
+		if alpha > 0 {
+			of = n.out[0] // of the same sign, and a need not be kept
+		}
+		return []*Value{Mul(dy[0], step(of, alpha))}
+	}
 	o.attrs = []attr{floatAttr("alpha", alpha)}
 	return apply1(o, a.shape, a)
 }
