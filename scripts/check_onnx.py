@@ -1,5 +1,10 @@
 #!/usr/bin/env python3
-"""Runs the ONNX checker, with shape inference, over model files.
+"""Checks model files with the ONNX reference package.
+
+For each file: the ONNX checker with shape inference; that every node has a name of
+its own and every tensor a shape in the file; and that ONNX's strict shape
+inference with data propagation, which sees nothing of the shapes in the file, finds
+no other shape.
 
 For developers only: needs Debian's python3-onnx. Example:
     scripts/check_onnx.py models/onnx/*.onnx
@@ -7,9 +12,75 @@ For developers only: needs Debian's python3-onnx. Example:
 import sys
 
 import onnx
+from onnx import shape_inference
 
-for path in sys.argv[1:]:
-    model = onnx.load(path)
-    onnx.checker.check_model(model, full_check=True)
-    opset = {i.domain or "ai.onnx": i.version for i in model.opset_import}
-    print(f"{path}: ok, opset {opset}, {len(model.graph.node)} nodes")
+
+def graphs(graph):
+    """The graph and those inside its nodes."""
+    yield graph
+    for node in graph.node:
+        for a in node.attribute:
+            if a.type == onnx.AttributeProto.GRAPH:
+                yield from graphs(a.g)
+
+
+def shapes(infos):
+    """Sizes by tensor name: a number, the name of an open size, or "" if unknown."""
+    return {
+        v.name: [d.dim_value if d.HasField("dim_value") else d.dim_param for d in v.type.tensor_type.shape.dim]
+        for v in infos
+        if v.type.tensor_type.HasField("shape")
+    }
+
+
+def contradicts(ours, theirs):
+    if len(ours) != len(theirs):
+        return True
+    return any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in zip(ours, theirs))
+
+
+def check_names(model):
+    names = [n.name for g in graphs(model.graph) for n in g.node]
+    if "" in names or len(set(names)) != len(names):
+        raise ValueError("a node has no name, or one that another has")
+    tensors = [o for g in graphs(model.graph) for n in g.node for o in n.output if o]
+    if len(set(tensors)) != len(tensors):
+        raise ValueError("a tensor is made twice")
+
+
+def check_shapes(model):
+    """Compares the file's shapes with ONNX's own; returns how many it could."""
+    ours = {}
+    for g in graphs(model.graph):
+        known = {**shapes(g.value_info), **shapes(g.input), **shapes(g.output)}
+        for node in g.node:
+            for o in node.output:
+                if o and o not in known:
+                    raise ValueError(f"{o} has no shape in the file")
+        ours.update(known)
+    bare = onnx.ModelProto()
+    bare.CopyFrom(model)
+    for g in graphs(bare.graph):
+        del g.value_info[:]
+    inferred = shape_inference.infer_shapes(bare, check_type=True, strict_mode=True, data_prop=True)
+    compared = 0
+    for g in graphs(inferred.graph):
+        for name, shape in {**shapes(g.value_info), **shapes(g.output)}.items():
+            if contradicts(ours[name], shape):
+                raise ValueError(f"{name} has shape {ours[name]} in the file, but ONNX infers {shape}")
+            compared += 1
+    return compared
+
+
+def main():
+    for path in sys.argv[1:]:
+        onnx.checker.check_model(path, full_check=True)
+        model = onnx.load(path)
+        check_names(model)
+        compared = check_shapes(model)
+        nodes = sum(len(g.node) for g in graphs(model.graph))
+        opset = {i.domain or "ai.onnx": i.version for i in model.opset_import}
+        print(f"{path}: ok, opset {opset}, {nodes} nodes, {compared} shapes as ONNX infers them")
+
+
+main()

@@ -16,17 +16,23 @@ var errModel = errors.New("graph.DecodeWeights: not an ONNX model with float32 w
 func DecodeWeights(onnx []byte) (Weights, error) {
 	w := Weights{}
 	found := false
-	err := fields(onnx, func(num protowire.Number, graph []byte) error {
-		if num != 7 {
-			return nil
+	tensors := func(graph []byte) error {
+		return initializersOf(graph, func(tensor []byte) error { return decodeTensor(tensor, w) })
+	}
+	err := fields(onnx, func(num protowire.Number, data []byte) error {
+		switch num {
+		case 7: // the graph
+			found = true
+			return tensors(data)
+		case 20: // what folding changed, as it was trained
+			return fields(data, func(num protowire.Number, graph []byte) error {
+				if num != 1 {
+					return nil
+				}
+				return tensors(graph)
+			})
 		}
-		found = true
-		return fields(graph, func(num protowire.Number, tensor []byte) error {
-			if num != 5 {
-				return nil
-			}
-			return decodeTensor(tensor, w)
-		})
+		return nil
 	})
 	if err == nil && !found {
 		err = errModel
@@ -35,6 +41,16 @@ func DecodeWeights(onnx []byte) (Weights, error) {
 		return nil, err
 	}
 	return w, nil
+}
+
+// initializersOf visits the initializers of a GraphProto.
+func initializersOf(graph []byte, visit func(tensor []byte) error) error {
+	return fields(graph, func(num protowire.Number, tensor []byte) error {
+		if num != 5 {
+			return nil
+		}
+		return visit(tensor)
+	})
 }
 
 // decodeTensor reads one initializer into w; constants are passed over.

@@ -1,12 +1,9 @@
 package graph
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
 	"slices"
 	"sort"
-	"strings"
 )
 
 // Output names a value that leaves the graph. A value without axes leaves as
@@ -25,6 +22,14 @@ type EncodeOptions struct {
 	// Opset is the ai.onnx version, 17 (the default) to 20. All operators exist
 	// in 17, which every runtime of the last years and every checker reads.
 	Opset int
+	// Fold computes now what depends on weights and constants alone (fold.go).
+	Fold bool
+	// KeepWeights keeps weights that folding changed in the file as they were, too,
+	// so that DecodeWeights gives back all of them.
+	KeepWeights bool
+	// Verbatim writes every operator as it was made, without tidying (tidy.go):
+	// for comparing.
+	Verbatim bool
 }
 
 // DefaultOpset is written where EncodeOptions names none.
@@ -43,40 +48,67 @@ func irVersion(opset int) int {
 // declared inputs stay inputs, needed or not. The same graph gives the same
 // bytes.
 func Encode(g *Graph, outputs []Output, o EncodeOptions) ([]byte, error) {
-	return encodeModel(g, outputs, o, nil)
+	m, err := Export(g, outputs, o)
+	if err != nil {
+		return nil, err
+	}
+	return m.Bytes(), nil
+}
+
+// Export is Encode for models too large to hold twice.
+func Export(g *Graph, outputs []Output, o EncodeOptions) (*Model, error) {
+	return export(g, outputs, o, nil)
 }
 
 // encodeModel writes the model with some values replaced by others.
-func encodeModel(g *Graph, outputs []Output, o EncodeOptions, replaced map[*Value]*Value) (model []byte, err error) {
+func encodeModel(g *Graph, outputs []Output, o EncodeOptions, replaced map[*Value]*Value) ([]byte, error) {
+	m, err := export(g, outputs, o, replaced)
+	if err != nil {
+		return nil, err
+	}
+	return m.Bytes(), nil
+}
+
+func export(g *Graph, outputs []Output, o EncodeOptions, replaced map[*Value]*Value) (m *Model, err error) {
 	if o.Opset == 0 {
 		o.Opset = DefaultOpset
 	}
 	if o.Opset < 17 || o.Opset > 20 {
 		return nil, fmt.Errorf("encode %s: opset %d is outside 17..20", g.Name, o.Opset)
 	}
-	e := &encoder{opset: o.Opset, replaced: replaced, names: map[*Value]string{}, taken: map[string]bool{}, initializers: map[string]string{}}
-	err = Try(func() {
-		outs := e.outputs(g, outputs)
-		roots := make([]*Value, len(outs))
-		for i, out := range outs {
-			roots[i] = out.Value
-		}
-		live := reachable(roots, replaced)
-		e.consumed = consumed(live, roots, replaced)
-		e.leaves(g, live, o.Weights)
-		for _, n := range live {
-			e.emit(n)
-		}
-		e.finish(outs)
-	})
+	if e := Try(func() { m, err = newModel(drawn(g, outputs, o, replaced), o) }); e != nil {
+		err = e
+	}
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", g.Name, err)
 	}
-	return e.model(g.Name, o), nil
+	return m, nil
 }
 
-// outputs checks the names and gives each output at least one axis.
-func (e *encoder) outputs(g *Graph, outputs []Output) []Output {
+// drawn is the simplified draft of a graph.
+func drawn(g *Graph, outputs []Output, o EncodeOptions, replaced map[*Value]*Value) *draft {
+	e := newEncoder(g.Name, o.Opset, new(int))
+	e.replaced = replaced
+	outs := outputsOf(g, outputs)
+	roots := make([]*Value, len(outs))
+	for i, out := range outs {
+		roots[i] = out.Value
+	}
+	live := reachable(roots, replaced)
+	e.consumed = consumed(live, roots, replaced)
+	e.leaves(g, live, o.Weights)
+	for _, n := range live {
+		e.emit(n)
+	}
+	for _, out := range outs {
+		e.draft.outputs = append(e.draft.outputs, draftOutput{out.Name, e.tensors[e.name(out.Value)]})
+	}
+	tidy(e.draft, o)
+	return e.draft
+}
+
+// outputsOf checks the names and gives each output at least one axis.
+func outputsOf(g *Graph, outputs []Output) []Output {
 	outs := slices.Clone(outputs)
 	seen := map[string]bool{}
 	for i, out := range outs {
@@ -86,7 +118,7 @@ func (e *encoder) outputs(g *Graph, outputs []Output) []Output {
 		if out.Value == nil || out.Value.Graph() != g {
 			panic(fmt.Errorf("the output %q belongs to another graph", out.Name))
 		}
-		seen[out.Name], e.taken[out.Name] = true, true
+		seen[out.Name] = true
 		if len(out.Value.shape) == 0 {
 			outs[i].Value = Reshape(out.Value, 1)
 		}
@@ -161,49 +193,80 @@ func consumed(live []*node, roots []*Value, replaced map[*Value]*Value) map[*Val
 // used says whether v is needed; an operator may leave unneeded outputs out.
 func (e *encoder) used(v *Value) bool { return e.consumed[v] }
 
-// encoder writes one model.
+// encoder drafts one model, or the body of a Scan. While it does, tensors go by
+// strings: those that names holds, and those that temp makes.
 type encoder struct {
-	opset        int
-	replaced     map[*Value]*Value
-	names        map[*Value]string
-	taken        map[string]bool
-	initializers map[string]string // content -> name, to write each constant once
-	inits        []message
-	inputs       []message
-	results      []message
-	nodes        []message
-	prefix       string          // of the names inside a Scan's body
-	consumed     map[*Value]bool // values that some node or output needs
+	opset    int
+	draft    *draft
+	outer    *encoder
+	replaced map[*Value]*Value
+	names    map[*Value]string
+	tensors  map[string]*tensor
+	consumed map[*Value]bool // values that some node or output needs
+	now      *node           // being written
 }
 
-// leaves names inputs, parameters and states.
-func (e *encoder) leaves(g *Graph, live []*node, w Weights) {
-	for name := range g.names {
-		e.taken[name] = true
+func newEncoder(name string, opset int, count *int) *encoder {
+	return &encoder{opset: opset, draft: newDraft(name, count), names: map[*Value]string{}, tensors: map[string]*tensor{}}
+}
+
+// hold gives a tensor the string it goes by.
+func (e *encoder) hold(t *tensor) string {
+	id := fmt.Sprintf("#%d", t.id)
+	e.tensors[id] = t
+	return id
+}
+
+// find is the tensor that goes by a string; nil for "", an input left out.
+func (e *encoder) find(id string) *tensor {
+	for at := e; at != nil; at = at.outer {
+		if t := at.tensors[id]; t != nil {
+			return t
+		}
 	}
+	if id != "" {
+		panic(fmt.Errorf("%s reads the tensor %q, which nothing makes", e.now.op.kind, id))
+	}
+	return nil
+}
+
+// feed declares an input of the model.
+func (e *encoder) feed(v *Value, name string) {
+	t := e.draft.tensor(onnxFloat, v.shape)
+	t.name = name
+	e.names[v] = e.hold(t)
+	e.draft.inputs = append(e.draft.inputs, t)
+}
+
+// leaves declares inputs, parameters and states.
+func (e *encoder) leaves(g *Graph, live []*node, w Weights) {
 	for _, v := range g.inputs {
-		e.names[v] = v.node.label
-		e.inputs = append(e.inputs, valueInfo(v.node.label, v.shape))
+		e.feed(v, v.node.label)
 	}
 	for _, n := range live {
 		if n.op.kind != kindParam && n.op.kind != kindState {
 			continue
 		}
 		v := n.out[0]
-		if e.replaced[v] != nil {
-			continue
+		switch {
+		case e.replaced[v] != nil:
+		case w == nil:
+			e.feed(v, n.label)
+		default:
+			e.weight(v, w[n.label])
 		}
-		e.names[v] = n.label
-		if w == nil {
-			e.inputs = append(e.inputs, valueInfo(n.label, v.shape))
-			continue
-		}
-		data, ok := w[n.label]
-		if !ok || len(data) != size(v.shape) {
-			panic(fmt.Errorf("the weights hold %d numbers for %s, which needs %d", len(data), n.label, size(v.shape)))
-		}
-		e.inits = append(e.inits, tensorProto(n.label, onnxFloat, v.shape, rawFloats(data)))
 	}
+}
+
+// weight declares an initializer. It is no copy: the numbers may be many.
+func (e *encoder) weight(v *Value, data []float32) {
+	if len(data) != size(v.shape) {
+		panic(fmt.Errorf("the weights hold %d numbers for %s, which needs %d", len(data), v.node.label, size(v.shape)))
+	}
+	t := e.draft.tensor(onnxFloat, v.shape)
+	t.name, t.value = v.node.label, &constant{floats: data, weight: true}
+	e.draft.weights = append(e.draft.weights, t)
+	e.names[v] = e.hold(t)
 }
 
 // emit writes the ONNX nodes of one operator.
@@ -212,11 +275,16 @@ func (e *encoder) emit(n *node) {
 	case kindInput, kindParam, kindState:
 		return
 	}
+	e.now = n
+	before := len(e.draft.nodes)
 	if n.op.encode != nil {
 		n.op.encode(e, n)
-		return
+	} else {
+		e.plain(n)
 	}
-	e.plain(n)
+	if n.op.eval != nil && len(e.draft.nodes) == before+1 {
+		e.draft.nodes[before].eval = func(in []array) []array { return n.op.eval(n, in[:len(n.in)]) }
+	}
 }
 
 // plain writes a node as the ONNX operator of its kind.
@@ -260,7 +328,7 @@ func (e *encoder) reduce(kind string, n *node, axes []int) {
 	e.node(kind, in, out, intsAttr("axes", axes), intAttr("keepdims", 1))
 }
 
-// name is the ONNX name of a value that is already written.
+// name is the string of a value that is already written.
 func (e *encoder) name(v *Value) string {
 	if r := e.replaced[v]; r != nil {
 		v = r
@@ -272,126 +340,77 @@ func (e *encoder) name(v *Value) string {
 	return s
 }
 
-// output names an output of n, readably: scope, operator, number.
+// output declares an output of n.
 func (e *encoder) output(n *node, i int) string {
 	v := n.out[i]
-	if s, ok := e.names[v]; ok {
-		return s
+	if _, ok := e.names[v]; !ok {
+		e.names[v] = e.hold(e.draft.tensor(onnxFloat, v.shape))
 	}
-	s := e.temp(n, "")
-	if i > 0 {
-		s = e.temp(n, fmt.Sprint(i))
-	}
-	e.names[v] = s
-	return s
+	return e.names[v]
 }
 
-// temp makes an unused name for a tensor inside n.
+// temp declares a tensor inside n, for which describe must have a rule. What it
+// is, is said for the reader.
 func (e *encoder) temp(n *node, what string) string {
-	s := fmt.Sprintf("%s%s_%d", e.prefix, n.op.kind, n.id)
-	if n.scope != "" {
-		s = n.scope + "/" + s
-	}
-	if what != "" {
-		s += "." + what
-	}
-	for e.taken[s] {
-		s += "'"
-	}
-	e.taken[s] = true
-	return s
+	return e.hold(e.draft.tensor(onnxFloat, nil))
 }
 
-// node writes a NodeProto named after its first output.
+// node writes an ONNX node.
 func (e *encoder) node(kind string, in, out []string, attrs ...attr) {
-	var m message
-	for _, s := range in {
-		m.text(1, s)
-	}
-	for _, s := range out {
-		m.text(2, s)
-	}
-	m.text(3, out[0])
-	m.text(4, kind)
+	n := &draftNode{kind: kind, scope: e.now.scope, attrs: attrs}
 	for _, a := range attrs {
-		m.bytes(5, a.encode())
+		if a.kind == attrGraph {
+			n.body = a.body
+		}
 	}
-	e.nodes = append(e.nodes, m)
+	for _, id := range in {
+		n.in = append(n.in, e.find(id))
+	}
+	for _, id := range out {
+		t := e.find(id)
+		t.maker = n
+		n.out = append(n.out, t)
+	}
+	e.describe(n)
+	e.draft.nodes = append(e.draft.nodes, n)
 }
 
-// constPrefix begins the names of fixed tensors, which are not weights.
-const constPrefix = "const/"
+// describe completes the results of a node by its shape rule, and refuses a
+// Value whose shape is not what the ONNX operator gives.
+func (e *encoder) describe(n *draftNode) {
+	rule, err := describe(n)
+	if err != nil {
+		panic(fmt.Errorf("%s: %w", e.now.op.kind, err))
+	}
+	for i, t := range n.out {
+		switch {
+		case rule == nil && t.shape == nil && !e.isOutput(t):
+			panic(fmt.Errorf("%s writes the ONNX operator %s, which has no shape rule in shapes.go", e.now.op.kind, n.kind))
+		case rule == nil:
+		case e.isOutput(t) && !slices.Equal(t.shape, rule[i].shape):
+			panic(fmt.Errorf("%s has shape %v, but its ONNX operator %s gives %v", e.now.op.kind, t.shape, n.kind, rule[i].shape))
+		default:
+			t.kind, t.shape = rule[i].kind, rule[i].shape
+		}
+	}
+}
 
-// floats names a constant float tensor, written once.
+// isOutput says whether t is a value of the graph, whose shape is known.
+func (e *encoder) isOutput(t *tensor) bool {
+	for _, v := range e.now.out {
+		if e.tensors[e.names[v]] == t {
+			return true
+		}
+	}
+	return false
+}
+
+// floats declares a constant float tensor, written once.
 func (e *encoder) floats(shape []int, data []float32) string {
-	return e.constant(onnxFloat, shape, rawFloats(data))
+	return e.hold(e.draft.floats(shape, data, e.now.scope))
 }
 
-// ints names a constant int64 list, written once.
+// ints declares a constant int64 list, written once.
 func (e *encoder) ints(data []int) string {
-	return e.constant(onnxInt64, []int{len(data)}, rawInts(data))
-}
-
-func (e *encoder) constant(kind int, shape []int, raw []byte) string {
-	key := fmt.Sprint(kind, shape) + string(raw)
-	if name, ok := e.initializers[key]; ok {
-		return name
-	}
-	name := fmt.Sprintf("%s%slist%d", constPrefix, e.prefix, len(e.initializers))
-	if len(raw) == 4 && kind == onnxFloat {
-		name = fmt.Sprintf("%s%s%g", constPrefix, e.prefix, math.Float32frombits(binary.LittleEndian.Uint32(raw)))
-		name += strings.Repeat("_", len(shape))
-	}
-	e.initializers[key] = name
-	e.inits = append(e.inits, tensorProto(name, kind, shape, raw))
-	return name
-}
-
-// finish names the outputs, by Identity so that one value may leave twice.
-func (e *encoder) finish(outs []Output) {
-	for _, out := range outs {
-		e.node("Identity", []string{e.name(out.Value)}, []string{out.Name})
-		e.results = append(e.results, valueInfo(out.Name, out.Value.shape))
-	}
-}
-
-// graphProto writes what was collected.
-func (e *encoder) graphProto(name string) message {
-	var m message
-	for _, n := range e.nodes {
-		m.bytes(1, n)
-	}
-	m.text(2, name)
-	for _, t := range e.inits {
-		m.bytes(5, t)
-	}
-	for _, v := range e.inputs {
-		m.bytes(11, v)
-	}
-	for _, v := range e.results {
-		m.bytes(12, v)
-	}
-	return m
-}
-
-func (e *encoder) model(name string, o EncodeOptions) []byte {
-	var m, opset message
-	opset.text(1, "")
-	opset.integer(2, o.Opset)
-	m.integer(1, irVersion(o.Opset))
-	m.text(2, "columna")
-	m.bytes(7, e.graphProto(name))
-	m.bytes(8, opset)
-	keys := make([]string, 0, len(o.Doc))
-	for k := range o.Doc {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	for _, k := range keys {
-		var p message
-		p.text(1, k)
-		p.text(2, o.Doc[k])
-		m.bytes(14, p)
-	}
-	return m
+	return e.hold(e.draft.ints(data, e.now.scope))
 }

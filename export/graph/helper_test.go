@@ -22,14 +22,20 @@ func random(seed uint64, n int, lo, hi float64) []float32 {
 // onRuntime computes outputs with ONNX Runtime.
 func onRuntime(t testing.TB, g *Graph, outs []*Value, feed map[string][]float32, w Weights) [][]float32 {
 	t.Helper()
+	if w == nil {
+		w = Weights{}
+	}
+	return onRuntimeWith(t, g, outs, feed, EncodeOptions{Weights: w})
+}
+
+// onRuntimeWith is onRuntime of a model written as the options say.
+func onRuntimeWith(t testing.TB, g *Graph, outs []*Value, feed map[string][]float32, o EncodeOptions) [][]float32 {
+	t.Helper()
 	var named []Output
 	for i, v := range outs {
 		named = append(named, Output{Name: "out_" + string(rune('a'+i)), Value: v})
 	}
-	if w == nil {
-		w = Weights{}
-	}
-	model, err := Encode(g, named, EncodeOptions{Weights: w})
+	model, err := Encode(g, named, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -158,9 +158,10 @@ func (s *scanOp) encode(e *encoder, n *node) {
 		intsAttr("scan_output_directions", repeat(toInt(s.reverse), stacked)))
 }
 
-func (s *scanOp) encodeBody(outer *encoder, n *node, outs []*Value) message {
-	prefix := fmt.Sprintf("Scan_%d.", n.id)
-	e := &encoder{opset: outer.opset, prefix: prefix, names: map[*Value]string{}, taken: map[string]bool{}, initializers: map[string]string{}}
+// encodeBody drafts the body with the outputs that are kept.
+func (s *scanOp) encodeBody(outer *encoder, n *node, outs []*Value) *draft {
+	e := newEncoder(s.body.graph.Name, outer.opset, outer.draft.count)
+	e.outer = outer
 	live := reachable(outs, nil)
 	e.consumed = consumed(live, outs, nil)
 	fed := s.states + s.scanned
@@ -169,18 +170,15 @@ func (s *scanOp) encodeBody(outer *encoder, n *node, outs []*Value) message {
 			e.names[v] = outer.name(n.in[i])
 			continue
 		}
-		e.names[v] = prefix + v.node.label
-		e.inputs = append(e.inputs, valueInfo(e.names[v], v.shape))
+		e.feed(v, v.node.label)
 	}
 	for _, inner := range live {
 		e.emit(inner)
 	}
-	results := make([]Output, len(outs))
 	for i, v := range outs {
-		results[i] = Output{fmt.Sprintf("%sout_%d", prefix, i), v}
+		e.draft.outputs = append(e.draft.outputs, draftOutput{fmt.Sprintf("out_%d", i), e.find(e.name(v))})
 	}
-	e.finish(results)
-	return e.graphProto(fmt.Sprintf("%s_%d", s.body.graph.Name, n.id))
+	return e.draft
 }
 
 func (s *scanOp) eval(n *node, in []array) []array {

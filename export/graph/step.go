@@ -13,6 +13,8 @@ type AdamOptions struct {
 	ClipNorm          float64 // gradients are scaled down to this norm; 0 = never
 	WeightDecay       float64 // decoupled, per unit of lr, on tensors of two or more axes
 	EMA               float64 // decay of the weights' running mean; 0 = none is kept
+	// File sets how TrainingStep is written: metadata and opset. Parameters stay inputs.
+	File EncodeOptions
 }
 
 func (o AdamOptions) withDefaults() AdamOptions {
@@ -39,7 +41,7 @@ func (o AdamOptions) withDefaults() AdamOptions {
 // step, and for weights too many to keep in memory so many times.
 func TrainingStep(g *Graph, loss *Value, extra []Output, o AdamOptions) ([]byte, error) {
 	o = o.withDefaults()
-	return encodeStep(g, "training step", loss, extra, func(s *stepper) []Output {
+	return encodeStep(g, "training step", loss, extra, o.File, func(s *stepper) []Output {
 		length, step := norm(s.gradient), g.Input("step", 1)
 		outs := append(adam(o, s.theta, s.gradient, length, step, s.decayed), Output{"grad_norm", length})
 		if s.state != nil {
@@ -62,7 +64,7 @@ func TrainingStep(g *Graph, loss *Value, extra []Output, o AdamOptions) ([]byte,
 // N runs with the share 1/N, the first from a grad of zeros, give the gradient of
 // the mean of N losses in the memory of one.
 func GradientStep(g *Graph, loss *Value, extra []Output) ([]byte, error) {
-	return encodeStep(g, "gradient step", loss, extra, func(s *stepper) []Output {
+	return encodeStep(g, "gradient step", loss, extra, EncodeOptions{}, func(s *stepper) []Output {
 		sum := Add(g.Input("grad", s.theta.shape...), Mul(s.gradient, g.Input("share", 1)))
 		outs := []Output{{"grad_next", sum}, {"grad_norm", norm(sum)}}
 		if s.state != nil {
@@ -103,7 +105,7 @@ func AverageStep(n int, decay float64) ([]byte, error) {
 }
 
 // encodeStep writes a step in which parameters and states are pieces of vectors.
-func encodeStep(g *Graph, what string, loss *Value, extra []Output, rest func(*stepper) []Output) ([]byte, error) {
+func encodeStep(g *Graph, what string, loss *Value, extra []Output, o EncodeOptions, rest func(*stepper) []Output) ([]byte, error) {
 	if len(g.params) == 0 {
 		return nil, fmt.Errorf("%s of %s: the graph has no parameters", what, g.Name)
 	}
@@ -126,7 +128,8 @@ func encodeStep(g *Graph, what string, loss *Value, extra []Output, rest func(*s
 	if err != nil {
 		return nil, fmt.Errorf("%s of %s: %w", what, g.Name, err)
 	}
-	return encodeModel(g, append(outs, extra...), EncodeOptions{}, s.replaced)
+	o.Weights, o.Fold = nil, true
+	return encodeModel(g, append(outs, extra...), o, s.replaced)
 }
 
 // stepper makes a step of a graph.

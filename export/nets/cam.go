@@ -32,7 +32,7 @@ func GradCAM(n Net, w graph.Weights, doc map[string]string) ([]byte, error) {
 	err := graph.Try(func() {
 		g := graph.New(n.Name() + "_cam")
 		outs := camOutputs(g, n, feed(g, n))
-		model, encodeErr = graph.Encode(g, outs, graph.EncodeOptions{Weights: w, Doc: doc})
+		model, encodeErr = graph.Encode(g, outs, graph.EncodeOptions{Weights: w, Doc: doc, Fold: true, KeepWeights: true})
 	})
 	if err = errors.Join(err, encodeErr); err != nil {
 		return nil, fmt.Errorf("Grad-CAM graph of %s: %w", n.Name(), err)

@@ -111,7 +111,7 @@ func Inference(n Net, w graph.Weights, doc map[string]string) ([]byte, error) {
 	err := graph.Try(func() {
 		g := graph.New(n.Name())
 		out := n.Forward(g, feed(g, n))
-		model, encodeErr = graph.Encode(g, public(n, out), graph.EncodeOptions{Weights: w, Doc: doc})
+		model, encodeErr = graph.Encode(g, public(n, out), graph.EncodeOptions{Weights: w, Doc: doc, Fold: true, KeepWeights: true})
 	})
 	if err = errors.Join(err, encodeErr); err != nil {
 		return nil, fmt.Errorf("inference graph of %s: %w", n.Name(), err)
