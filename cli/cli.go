@@ -38,6 +38,11 @@ type usageError struct{ text string }
 
 func (e usageError) Error() string { return e.text }
 
+// helpAnswer is the answer to --help.
+type helpAnswer struct{ text string }
+
+func (h helpAnswer) Error() string { return h.text }
+
 func badUsage(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
 
 // command is one verb.
@@ -86,8 +91,12 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer, window W
 	e := &env{ctx: ctx, out: stdout, err: stderr, window: window}
 	err := dispatch(e, args)
 	var usage usageError
+	var answer helpAnswer
 	switch {
 	case err == nil:
+		return exitOK
+	case errors.As(err, &answer):
+		fmt.Fprint(stdout, answer.text)
 		return exitOK
 	case errors.As(err, &usage):
 		fmt.Fprintln(stderr, "columna:", err)
@@ -102,6 +111,9 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer, window W
 
 func dispatch(e *env, args []string) error {
 	if len(args) > 0 && (args[0] == "help" || args[0] == "--help" || args[0] == "-h") {
+		if len(args) > 1 { // the command says what it takes
+			return dispatch(e, append(args[1:len(args):len(args)], "--help"))
+		}
 		help(e.out)
 		return nil
 	}
@@ -128,6 +140,7 @@ func help(w io.Writer) {
 	}
 	t.Flush()
 	fmt.Fprintln(w)
+	fmt.Fprintln(w, "columna help COMMAND lists what a command takes.")
 	fmt.Fprintln(w, "Everywhere: --db FILE (or COLUMNA_DB) names the database, --threads N bounds ONNX Runtime.")
 	fmt.Fprintln(w, "Exit code 0 on full success, 2 on bad usage, 1 otherwise. Not a medical device.")
 }
@@ -149,7 +162,7 @@ func (e *env) parse(args []string, min, max int) ([]string, error) {
 	for len(args) > 0 {
 		if err := e.flags.Parse(args); err != nil {
 			if errors.Is(err, flag.ErrHelp) {
-				return nil, badUsage("%s", e.usage())
+				return nil, e.explain()
 			}
 			return nil, badUsage("%v; %s", err, e.usage())
 		}
@@ -174,6 +187,21 @@ func (e *env) usage() string {
 		}
 	}
 	return "usage: columna [COMMAND]; columna help lists the commands"
+}
+
+// explain is the help on one command: usage, purpose, flags.
+func (e *env) explain() helpAnswer {
+	var b strings.Builder
+	fmt.Fprintln(&b, e.usage())
+	for _, c := range commands() {
+		if c.name == e.flags.Name() {
+			fmt.Fprintln(&b, c.summary)
+		}
+	}
+	fmt.Fprintln(&b)
+	e.flags.SetOutput(&b)
+	e.flags.PrintDefaults()
+	return helpAnswer{b.String()}
 }
 
 // required refuses an empty flag.

@@ -45,7 +45,8 @@ func TestMain_AnswersBadUsageWith2AndOneSentence(t *testing.T) {
 	for _, args := range [][]string{
 		{"fly"}, {"show"}, {"show", "x"}, {"import"}, {"metrics", "one"}, {"list", "--colour"}, {"phantom"},
 		{"model", "build", "resnet", "--out", "x"}, {"segment", "x.nii", "--out", "m.txt"}, {"segment", "--out", "m.nii"},
-		{"train", "resnet"}, {"export", "1", "--format", "gif", "--out", "d"}, {"convert", "a", "b.txt"},
+		{"train", "resnet"}, {"train", "unet", "--schedule", "sometimes"}, {"train", "unet", "--ema", "1"}, {"train", "unet", "--mix", "2"},
+		{"train", "desamba", "--mix", "0.2"}, {"train", "unet", "--mix", "0.2", "--whole"}, {"train", "unet", "--accumulate", "-1"}, {"export", "1", "--format", "gif", "--out", "d"}, {"convert", "a", "b.txt"},
 		{"bench", "nonsense"}, {"bench", "--rounds", "0"}, {},
 	} {
 		code, out, errs := columna(t, args...)
@@ -78,6 +79,18 @@ func TestHelp_ListsEveryCommand(t *testing.T) {
 		if !strings.Contains(out, "  "+c.name+" ") {
 			t.Errorf("help does not list %s", c.name)
 		}
+	}
+}
+
+func TestHelp_ExplainsACommand(t *testing.T) {
+	for _, args := range [][]string{{"help", "train"}, {"train", "--help"}, {"train", "unet", "-h"}} {
+		code, out, errs := columna(t, args...)
+		if code != exitOK || errs != "" || !strings.HasPrefix(out, "usage: columna train NET") || !strings.Contains(out, "-accumulate") {
+			t.Errorf("columna %s: exit %d, %q, %q", strings.Join(args, " "), code, out, errs)
+		}
+	}
+	if code, _, _ := columna(t, "help", "fly"); code != exitUsage {
+		t.Errorf("help on no command: exit %d", code)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"columna/export/graph"
@@ -102,8 +103,15 @@ func trainNet(e *env, args []string) error {
 	e.flags.IntVar(&o.Samples, "samples", 0, "phantoms to learn from, 0 = the recipe's")
 	e.flags.IntVar(&o.Steps, "steps", 0, "optimiser steps, 0 = the recipe's")
 	e.flags.BoolVar(&o.Whole, "whole", false, "segmentation: steps on the whole grid instead of crops, for the end of a training")
+	e.flags.Float64Var(&o.Mix, "mix", 0, "segmentation: share of the batches that are whole grids between crops, 0 to 1")
 	e.flags.StringVar(&o.Loss, "loss", "", "segmentation: dice, cross-entropy, focal, tversky, fd-tversky or hfd-tversky; the recipe's if not given")
 	e.flags.Float64Var(&o.Spectral, "spectral", 0, "segmentation: weight of the spectral correlation term")
+	e.flags.IntVar(&o.Batch, "batch", 0, "samples in a batch, 0 = the recipe's")
+	e.flags.IntVar(&o.Accumulate, "accumulate", 1, "batches of one optimiser step, in the memory of one")
+	e.flags.Float64Var(&o.LR, "lr", 0, "peak learning rate, 0 = the recipe's")
+	e.flags.StringVar(&o.Schedule, "schedule", train.Schedules()[0], "of the learning rate: "+strings.Join(train.Schedules(), ", ")+"; steps is the papers' times 0.8 every 30 epochs")
+	e.flags.Float64Var(&o.EMA, "ema", 0, "decay of a running mean of the weights, such as 0.999, which is then validated and kept; 0 = none")
+	e.flags.IntVar(&o.Patience, "patience", 0, "stop after so many epochs without a better score, 0 = never")
 	e.flags.DurationVar(&o.Limit, "limit", 0, "wall-clock bound such as 90m")
 	e.flags.Uint64Var(&o.Seed, "seed", 1, "seed of weights and noise")
 	words, err := e.parse(args, 1, 1)

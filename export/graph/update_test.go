@@ -243,3 +243,42 @@ func TestGradientStep_RefusesAGraphWithoutParameters(t *testing.T) {
 		t.Error("an update of no weights was accepted")
 	}
 }
+
+// TestGradientStep_KernelsOfABatch holds each way in which a kernel's gradient is
+// written to the sum over the samples.
+func TestGradientStep_KernelsOfABatch(t *testing.T) {
+	for name, c := range map[string]struct {
+		x, w []int // sample and kernel
+		o    ConvOpts
+	}{
+		"one channel": {[]int{1, 4, 6, 6}, []int{3, 1, 3, 3, 3}, ConvOpts{}},
+		"dense":       {[]int{5, 4, 6, 6}, []int{3, 5, 3, 3, 3}, ConvOpts{}},
+		"pointwise":   {[]int{5, 4, 6, 6}, []int{3, 5, 1, 1, 1}, ConvOpts{}},
+		"slices":      {[]int{5, 4, 6, 6}, []int{3, 5, 1, 3, 3}, ConvOpts{}},
+		"depthwise":   {[]int{4, 4, 6, 6}, []int{4, 1, 3, 3, 3}, ConvOpts{Groups: 4}},
+		"groups":      {[]int{4, 4, 6, 6}, []int{6, 2, 3, 3, 3}, ConvOpts{Groups: 2}},
+		"strided":     {[]int{4, 4, 6, 6}, []int{3, 4, 3, 3, 3}, ConvOpts{Stride: []int{1, 2, 2}}},
+		"patches":     {[]int{4, 4, 6, 6}, []int{3, 4, 2, 2, 2}, ConvOpts{Stride: []int{2, 2, 2}}},
+		"dilated":     {[]int{4, 8, 8, 8}, []int{3, 4, 3, 3, 3}, ConvOpts{Dilation: []int{2, 2, 2}}},
+		"flat":        {[]int{4, 9, 9}, []int{3, 4, 7, 7}, ConvOpts{Stride: []int{2, 2}}},
+	} {
+		build := func(batch int) func(g *Graph) *Value {
+			return func(g *Graph) *Value {
+				y := Conv(g.Input("x", join([]int{batch}, c.x)...), g.Param("w", c.w, HeInit(20)), g.Param("b", c.w[:1], ZeroInit()), c.o)
+				return ReduceMean(Square(AddScalar(y, 1)), false)
+			}
+		}
+		three, g := gradientStep(t, build(3))
+		one, _ := gradientStep(t, build(1))
+		theta, _ := Flatten(g, g.InitParams(2))
+		x := ort.Tensor{Shape: join([]int{3}, c.x), Data: random(4, 3*size(c.x), 0, 1)}
+		grad := vector(make([]float32, len(theta))...)
+		want := mustRun(t, three, map[string]ort.Tensor{"x": x, "theta": vector(theta...), "grad": grad, "share": vector(1)})
+		for n := range 3 {
+			grad = mustRun(t, one, map[string]ort.Tensor{"x": rowsOf(x, n, n+1), "theta": vector(theta...), "grad": grad, "share": vector(1. / 3)})["grad_next"]
+		}
+		if d := worst(grad.Data, want["grad_next"].Data); !(d < 1e-6*float64(want["grad_norm"].Data[0])) {
+			t.Errorf("%s: the gradients differ by %.2g", name, d)
+		}
+	}
+}

@@ -121,7 +121,7 @@ func Example() {
 	}
 	dir, ctx := must(os.MkdirTemp("", "spots")), context.Background()
 	defer os.RemoveAll(dir)
-	err := train.Run(ctx, spotTask{spots{}}, train.Config{Dir: dir, Steps: 300, EpochLen: 100, LR: 0.01, Seed: 1, Threads: 1})
+	err := train.Run(ctx, spotTask{spots{}}, train.Config{Dir: dir, Steps: 300, EpochLen: 100, LR: 0.01, Seed: 1, Session: ort.Options{Threads: 1}})
 	if err != nil {
 		panic(err)
 	}

@@ -24,7 +24,7 @@ func TestTwin_GFSSNetTrainingLoss(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		task := &SegmentationTask{small: net, cd: cfg.Size[0], ch: cfg.Size[1], cw: cfg.Size[2]}
+		task := &SegmentationTask{batch: 1, crops: []crop{{net, cfg.Size[0], cfg.Size[1], cfg.Size[2]}}}
 		g := graph.New(name)
 		g.Training = true
 		total := task.Loss(g)

@@ -18,6 +18,7 @@ type LesionSample struct {
 	Present [3]float32
 	Tabular [8]float32
 	Class   spine.LesionClass
+	Patient string
 }
 
 // LesionTask teaches DeSamba's metastasis head.
@@ -26,10 +27,10 @@ type LesionTask struct {
 	d, h, w     int
 	batch       int
 	train, held []LesionSample
-	byClass     [spine.LesionClassCount][]int
-	classes     []spine.LesionClass // those that occur in train
-	steps       int                 // of the whole run
+	order       balanced // over the classes
+	batches     int      // of the whole run
 	seed        uint64
+	sessions    ort.Options // of the validation
 	about       string
 }
 
@@ -50,23 +51,28 @@ func (t *LesionTask) Loss(g *graph.Graph) *graph.Value {
 	return graph.Add(entropy, graph.Mul(graph.Sub(both, entropy), ramp))
 }
 
-// ramp is the weight of the reconstruction terms at a step.
-func (t *LesionTask) ramp(step int) float32 {
-	share := float64(step) / float64(t.steps)
+// arrange orders the training lesions.
+func (t *LesionTask) arrange() {
+	t.order = newBalanced(t.seed, len(t.train), spine.LesionClassCount,
+		func(i int) int { return int(t.train[i].Class) }, func(i int) string { return t.train[i].Patient })
+}
+
+// ramp is the weight of the reconstruction terms at the n-th batch.
+func (t *LesionTask) ramp(n int) float32 {
+	share := float64(n) / float64(t.batches)
 	return float32(min(max((share-0.4)/0.2, 0), 1))
 }
 
-// Batch draws the classes in turn. Regions are mirrored, rotated, scaled and
+// Batch takes the classes in turn. Regions are mirrored, rotated, scaled and
 // recoloured; a sequence is left out now and then.
-func (t *LesionTask) Batch(step int) map[string]ort.Tensor {
-	n := t.d * t.h * t.w
-	seq := [3][]float32{make([]float32, t.batch*n), make([]float32, t.batch*n), make([]float32, t.batch*n)}
+func (t *LesionTask) Batch(n int) map[string]ort.Tensor {
+	voxels := t.d * t.h * t.w
+	seq := [3][]float32{make([]float32, t.batch*voxels), make([]float32, t.batch*voxels), make([]float32, t.batch*voxels)}
 	present, tab := make([]float32, t.batch*3), make([]float32, t.batch*8)
 	target := make([]float32, t.batch*spine.LesionClassCount)
 	for b := range t.batch {
-		r := source(t.seed, step, b)
-		class := t.classes[(step*t.batch+b)%len(t.classes)]
-		s := t.train[t.byClass[class][r.IntN(len(t.byClass[class]))]]
+		place := n*t.batch + b
+		r, s := source(t.seed, place, 0), t.train[t.order.at(place)]
 		a := randomWarp(r, 15, 0.12, 2.5)
 		a.mirror, a.dk = r.IntN(2) == 0, r.IntN(3)-1
 		leave := r.IntN(12) // 0, 1, 2 leave that sequence out
@@ -76,14 +82,14 @@ func (t *LesionTask) Batch(step int) map[string]ort.Tensor {
 			}
 			st := a.apply(stack{t.d, t.h, t.w, s.Seq[q]})
 			intensity(r, st, 0.25)
-			copy(seq[q][b*n:], st.Data)
+			copy(seq[q][b*voxels:], st.Data)
 			present[b*3+q] = 1
 		}
 		copy(tab[b*8:], s.Tabular[:])
-		target[b*spine.LesionClassCount+int(class)] = 1
+		target[b*spine.LesionClassCount+int(s.Class)] = 1
 	}
 	in := t.tensors(seq, present, tab, t.batch)
-	in["ramp"] = ort.Tensor{Shape: []int{1}, Data: []float32{t.ramp(step)}}
+	in["ramp"] = ort.Tensor{Shape: []int{1}, Data: []float32{t.ramp(n)}}
 	in["target"] = ort.Tensor{Shape: []int{t.batch, spine.LesionClassCount}, Data: target}
 	return in
 }
@@ -102,7 +108,7 @@ func (t *LesionTask) tensors(seq [3][]float32, present, tab []float32, batch int
 // Validate classifies the held-out lesions. Score is the mean recall of the
 // classes plus a tenth of top-3.
 func (t *LesionTask) Validate(ctx context.Context, w graph.Weights) (Validation, error) {
-	s, err := session(t.net, w)
+	s, err := session(t.net, w, t.sessions)
 	if err != nil {
 		return Validation{}, err
 	}

@@ -1,6 +1,8 @@
 package train
 
 import (
+	"fmt"
+
 	"columna/inference"
 	"columna/phantom"
 	"columna/spine"
@@ -13,7 +15,7 @@ func phantomSegments(seed uint64, size [3]int, spacingMM [3]float64) []Segment {
 	o := phantom.DefaultOptions()
 	o.RandomContrast = 0.35
 	slab := phantom.GenerateSagittal(seed, o, size, spacingMM)
-	return []Segment{{T1: normalised(slab.T1), T2: normalised(slab.T2), Labels: slab.Truth.Data}}
+	return []Segment{{T1: normalised(slab.T1), T2: normalised(slab.T2), Labels: slab.Truth.Data, Patient: fmt.Sprint(seed)}}
 }
 
 func normalised(v *volume.Volume) []uint8 {
@@ -37,7 +39,7 @@ func stenosisSamples(seed uint64, size int) ([]StenosisSample, error) {
 		for i := range crop.Pixels {
 			crop.Pixels[i] /= cropUnit
 		}
-		out = append(out, StenosisSample{Pixels: quantise(crop.Pixels), Condition: g.Condition, Grade: g.Grade})
+		out = append(out, StenosisSample{Pixels: quantise(crop.Pixels), Condition: g.Condition, Grade: g.Grade, Patient: fmt.Sprint(seed)})
 	}
 	return out, nil
 }
@@ -54,7 +56,7 @@ func lesionSamples(seed uint64) ([]LesionSample, error) {
 		if err != nil {
 			continue // the box of a lesion at the edge of the images
 		}
-		out = append(out, LesionSample{Seq: roi.Images, Present: roi.Present, Tabular: roi.Tabular, Class: l.Class})
+		out = append(out, LesionSample{Seq: roi.Images, Present: roi.Present, Tabular: roi.Tabular, Class: l.Class, Patient: fmt.Sprint(seed)})
 	}
 	return out, nil
 }

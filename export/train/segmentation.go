@@ -70,6 +70,7 @@ type Segment struct {
 	Labels   []uint8 // spine.Structure values
 	NoSacrum bool    // the sacrum was not labelled: it may be called background
 	NoLevels bool    // instances were not labelled
+	Patient  string
 }
 
 const quantStep = 24
@@ -98,36 +99,98 @@ func dequantise(q []uint8, d, h, w int) stack {
 }
 
 // SegmentationTask teaches GF-SSNet or another segmentation network with its inputs
-// and outputs on crops of the network grid: the same weights serve any size, and a
-// crop around the spine costs a third of a step.
+// and outputs, on crops of the network grid and on the whole grid: the same weights
+// serve any size, and a crop around the spine costs a third of a step.
 type SegmentationTask struct {
-	net, small  nets.Net // for the whole grid, for a crop
+	net         nets.Net // for the whole grid
 	d, h, w     int      // of the grid
-	cd, ch, cw  int      // of a crop
+	crops       []crop   // the sizes of a batch
+	mix         float64  // share of batches of the second size
+	batch       int      // studies in a batch
 	main, deep  loss.Of  // chosen by name, for the output and the deep supervision; nil: the recipe's
 	spectral    float64  // weight of the spectral correlation term beside the recipe's loss
 	train, held []Segment
-	real        []Segment // drawn one step in RealEvery
+	real        []Segment // drawn one time in RealEvery
 	realHeld    []Segment
+	order       [2]order // of train, of real
 	seed        uint64
 	spacing     [3]float64
+	sessions    ort.Options // of the validation
 	about       string
 }
 
-// RealEvery is how often a step takes a real study instead of a phantom.
+// crop is a part of the grid with the network for its size.
+type crop struct {
+	net     nets.Net
+	d, h, w int
+}
+
+// RealEvery is how often a real study is taken instead of a phantom.
 const RealEvery = 4
 
 // Net is the network being taught.
 func (t *SegmentationTask) Net() nets.Net { return t.net }
 
-// Batch is one augmented study.
-func (t *SegmentationTask) Batch(step int) map[string]ort.Tensor {
-	r := source(t.seed, step, 0)
-	set := t.train
-	if len(t.real) > 0 && (step%RealEvery == 0 || len(t.train) == 0) {
-		set = t.real
+// Sizes are the crop and, if the task mixes, the whole grid.
+func (t *SegmentationTask) Sizes() int { return len(t.crops) }
+
+// SizeOf draws the size of the n-th batch.
+func (t *SegmentationTask) SizeOf(n int) int {
+	if len(t.crops) > 1 && source(t.seed^0xA24BAED4963EE407, n, 0).Float64() < t.mix {
+		return 1
 	}
-	s := set[r.IntN(len(set))]
+	return 0
+}
+
+// arrange orders the training studies.
+func (t *SegmentationTask) arrange() {
+	for i, set := range [][]Segment{t.train, t.real} {
+		all := make([]int, len(set))
+		for n := range all {
+			all[n] = n
+		}
+		t.order[i] = newOrder(t.seed+uint64(i), all, func(n int) string { return set[n].Patient })
+	}
+}
+
+// study is the one at a place of the whole sequence.
+func (t *SegmentationTask) study(place int) Segment {
+	switch {
+	case len(t.real) == 0:
+		return t.train[t.order[0].at(place)]
+	case len(t.train) == 0:
+		return t.real[t.order[1].at(place)]
+	case place%RealEvery == 0:
+		return t.real[t.order[1].at(place/RealEvery)]
+	}
+	return t.train[t.order[0].at(place-place/RealEvery-1)]
+}
+
+// Batch is the next studies, each augmented and cropped in its own way.
+func (t *SegmentationTask) Batch(n int) map[string]ort.Tensor {
+	samples := make([]map[string]ort.Tensor, t.batch)
+	for b := range samples {
+		place := n*t.batch + b
+		samples[b] = t.sample(source(t.seed, place, 0), t.study(place), t.crops[t.SizeOf(n)])
+	}
+	return joined(samples)
+}
+
+// joined puts samples of one into a batch.
+func joined(samples []map[string]ort.Tensor) map[string]ort.Tensor {
+	out := samples[0]
+	for _, s := range samples[1:] {
+		for name, t := range out {
+			t.Shape = append([]int{t.Shape[0] + s[name].Shape[0]}, t.Shape[1:]...)
+			t.Data = append(t.Data, s[name].Data...)
+			out[name] = t
+		}
+	}
+	return out
+}
+
+// sample is one augmented crop of a study, a batch of one.
+func (t *SegmentationTask) sample(r *rand.Rand, s Segment, c crop) map[string]ort.Tensor {
 	a := randomWarp(r, 12, 0.15, 12)
 	a.dk, a.mirror = r.IntN(5)-2, r.IntN(2) == 0
 	keep := t.window(r)
@@ -137,20 +200,20 @@ func (t *SegmentationTask) Batch(step int) map[string]ort.Tensor {
 			labels[n] = 0
 		}
 	}
-	at := t.corner(r, labels)
-	t1, t2, present := t.sequences(r, s, a, at, keep)
-	in := t.targets(cropOf(t, at, labels), s)
-	shape := []int{1, 1, t.cd, t.ch, t.cw}
+	at := t.corner(r, labels, c)
+	t1, t2, present := t.sequences(r, s, a, at, c, keep)
+	in := targets(cropOf(t, c, at, labels), s, c)
+	shape := []int{1, 1, c.d, c.h, c.w}
 	in["t1"], in["t2"] = ort.Tensor{Shape: shape, Data: t1}, ort.Tensor{Shape: shape, Data: t2}
 	in["present"] = ort.Tensor{Shape: []int{1, 2}, Data: present}
 	return in
 }
 
 // corner places a crop (slice, row, column) near the spine.
-func (t *SegmentationTask) corner(r *rand.Rand, labels []uint8) [3]int {
+func (t *SegmentationTask) corner(r *rand.Rand, labels []uint8, c crop) [3]int {
 	var sum, n [2]int // of columns and slices
 	for i, l := range labels {
-		if c := semanticOf(spine.Structure(l)); c == semBody || c == semDisc {
+		if class := semanticOf(spine.Structure(l)); class == semBody || class == semDisc {
 			sum[0], sum[1] = sum[0]+i%t.w, sum[1]+i/(t.w*t.h)
 			n[0]++
 		}
@@ -162,19 +225,19 @@ func (t *SegmentationTask) corner(r *rand.Rand, labels []uint8) [3]int {
 	place := func(middle, jitter, size, whole int) int {
 		return min(max(middle-size/2+r.IntN(2*jitter+1)-jitter, 0), whole-size)
 	}
-	return [3]int{place(k, 4, t.cd, t.d), place(t.h/2, t.h, t.ch, t.h), place(x, 16, t.cw, t.w)}
+	return [3]int{place(k, 4, c.d, t.d), place(t.h/2, t.h, c.h, t.h), place(x, 16, c.w, t.w)}
 }
 
 // cropOf cuts the crop at a corner out of a whole-grid array.
-func cropOf[T any](t *SegmentationTask, at [3]int, whole []T) []T {
-	if t.cd == t.d && t.ch == t.h && t.cw == t.w {
+func cropOf[T any](t *SegmentationTask, c crop, at [3]int, whole []T) []T {
+	if c.d == t.d && c.h == t.h && c.w == t.w {
 		return whole
 	}
-	out := make([]T, 0, t.cd*t.ch*t.cw)
-	for k := range t.cd {
-		for y := range t.ch {
+	out := make([]T, 0, c.d*c.h*c.w)
+	for k := range c.d {
+		for y := range c.h {
 			from := ((k+at[0])*t.h+y+at[1])*t.w + at[2]
-			out = append(out, whole[from:from+t.cw]...)
+			out = append(out, whole[from:from+c.w]...)
 		}
 	}
 	return out
@@ -200,7 +263,7 @@ func (t *SegmentationTask) window(r *rand.Rand) func(n int) bool {
 
 // sequences warps and recolours both sequences; sometimes one is left out, so
 // that the network learns to do with the other.
-func (t *SegmentationTask) sequences(r *rand.Rand, s Segment, a warp, at [3]int, keep func(int) bool) (t1, t2, present []float32) {
+func (t *SegmentationTask) sequences(r *rand.Rand, s Segment, a warp, at [3]int, c crop, keep func(int) bool) (t1, t2, present []float32) {
 	have := [2]bool{s.T1 != nil, s.T2 != nil}
 	if have[0] && have[1] {
 		switch p := r.Float64(); {
@@ -213,7 +276,7 @@ func (t *SegmentationTask) sequences(r *rand.Rand, s Segment, a warp, at [3]int,
 	present = make([]float32, 2)
 	out := [2][]float32{}
 	for n, q := range [2][]uint8{s.T1, s.T2} {
-		st := newStack(t.cd, t.ch, t.cw)
+		st := newStack(c.d, c.h, c.w)
 		out[n] = st.Data
 		if !have[n] {
 			continue
@@ -221,7 +284,7 @@ func (t *SegmentationTask) sequences(r *rand.Rand, s Segment, a warp, at [3]int,
 		present[n] = 1
 		intensity(r, a.applyTo(dequantise(q, t.d, t.h, t.w), at, st), 1)
 		for i := range st.Data {
-			x, y, k := i%t.cw+at[2], i/t.cw%t.ch+at[1], i/(t.cw*t.ch)+at[0]
+			x, y, k := i%c.w+at[2], i/c.w%c.h+at[1], i/(c.w*c.h)+at[0]
 			if !keep((k*t.h+y)*t.w + x) {
 				st.Data[i] = 0
 			}
@@ -232,33 +295,33 @@ func (t *SegmentationTask) sequences(r *rand.Rand, s Segment, a warp, at [3]int,
 
 // targets are the one-hot labels, the levels at half the in-plane resolution, and
 // where each is known.
-func (t *SegmentationTask) targets(labels []uint8, s Segment) map[string]ort.Tensor {
-	n := t.cd * t.ch * t.cw
+func targets(labels []uint8, s Segment, c crop) map[string]ort.Tensor {
+	n := c.d * c.h * c.w
 	sem := make([]float32, semCount*n)
 	for i, l := range labels {
 		sem[semanticOf(spine.Structure(l))*n+i] = 1
 	}
-	node, mask := t.levels(labels, s)
+	node, mask := levels(labels, s, c)
 	sacrum := float32(0)
 	if s.NoSacrum {
 		sacrum = 1
 	}
 	return map[string]ort.Tensor{
-		"target_semantic": {Shape: []int{1, semCount, t.cd, t.ch, t.cw}, Data: sem},
-		"target_level":    {Shape: []int{1, nodeCount, t.cd, t.ch / 2, t.cw / 2}, Data: node},
-		"level_mask":      {Shape: []int{1, 1, t.cd, t.ch / 2, t.cw / 2}, Data: mask},
+		"target_semantic": {Shape: []int{1, semCount, c.d, c.h, c.w}, Data: sem},
+		"target_level":    {Shape: []int{1, nodeCount, c.d, c.h / 2, c.w / 2}, Data: node},
+		"level_mask":      {Shape: []int{1, 1, c.d, c.h / 2, c.w / 2}, Data: mask},
 		"no_sacrum":       {Shape: []int{1}, Data: []float32{sacrum}},
 	}
 }
 
 // levels are the shares of the graph's nodes in each cell of 2x2 pixels. Where
 // the sacrum was not labelled, background says nothing.
-func (t *SegmentationTask) levels(labels []uint8, s Segment) (node, mask []float32) {
-	h, w := t.ch/2, t.cw/2
-	n := t.cd * h * w
+func levels(labels []uint8, s Segment, c crop) (node, mask []float32) {
+	h, w := c.h/2, c.w/2
+	n := c.d * h * w
 	node, mask = make([]float32, nodeCount*n), make([]float32, n)
 	for i, l := range labels {
-		x, y, k := i%t.cw, i/t.cw%t.ch, i/(t.cw*t.ch)
+		x, y, k := i%c.w, i/c.w%c.h, i/(c.w*c.h)
 		cell := (k*h+y/2)*w + x/2
 		node[nodeOf(spine.Structure(l))*n+cell] += 0.25
 		if !s.NoLevels && (l != 0 || !s.NoSacrum) {
@@ -268,15 +331,19 @@ func (t *SegmentationTask) levels(labels []uint8, s Segment) (node, mask []float
 	return node, mask
 }
 
-// Loss is HFD-Tversky plus cross entropy of the classes, or the loss that was
+// Loss is that of the first size.
+func (t *SegmentationTask) Loss(g *graph.Graph) *graph.Value { return t.LossOf(g, 0) }
+
+// LossOf is HFD-Tversky plus cross entropy of the classes, or the loss that was
 // chosen, deep supervision at every decoder stage that the network has logits for,
 // and cross entropy of the levels.
-func (t *SegmentationTask) Loss(g *graph.Graph) *graph.Value {
-	out := t.small.Forward(g, inputs(g, t.small, 1))
-	truth := g.Input("target_semantic", 1, semCount, t.cd, t.ch, t.cw)
-	level := g.Input("target_level", 1, nodeCount, t.cd, t.ch/2, t.cw/2)
-	mask := g.Input("level_mask", 1, 1, t.cd, t.ch/2, t.cw/2)
-	noSacrum := g.Input("no_sacrum", 1)
+func (t *SegmentationTask) LossOf(g *graph.Graph, size int) *graph.Value {
+	c, n := t.crops[size], t.batch
+	out := c.net.Forward(g, inputs(g, c.net, n))
+	truth := g.Input("target_semantic", n, semCount, c.d, c.h, c.w)
+	level := g.Input("target_level", n, nodeCount, c.d, c.h/2, c.w/2)
+	mask := g.Input("level_mask", n, 1, c.d, c.h/2, c.w/2)
+	noSacrum := graph.Reshape(g.Input("no_sacrum", n), n, 1, 1, 1, 1)
 	main := t.classLoss(out["semantic"], truth, noSacrum, true)
 	var aux []*graph.Value
 	for n := 1; out["_aux"+strconv.Itoa(n)] != nil; n++ {
@@ -381,11 +448,7 @@ func (t *SegmentationTask) Card(spec *models.Spec) {
 // Validate measures Dice per class on the network grid, on held-out phantoms and
 // held-out real studies. Score is the mean over body, disc and canal of both.
 func (t *SegmentationTask) Validate(ctx context.Context, w graph.Weights) (Validation, error) {
-	onnx, err := nets.Inference(t.net, w, nil)
-	if err != nil {
-		return Validation{}, err
-	}
-	s, err := ort.NewSession(onnx, ort.Options{})
+	s, err := session(t.net, w, t.sessions)
 	if err != nil {
 		return Validation{}, err
 	}

@@ -44,11 +44,12 @@ func smallTask(t *testing.T, net nets.Net) *SegmentationTask {
 		}
 		s.T1[i], s.T2[i] = 100+s.Labels[i]*10, 180-s.Labels[i]*8
 	}
-	task := &SegmentationTask{net: net, d: d, h: h, w: w, seed: 1, train: []Segment{s}}
+	task := &SegmentationTask{net: net, d: d, h: h, w: w, batch: 1, seed: 1, train: []Segment{s}}
 	var err error
-	if task.small, err = task.cropNet(Options{}); err != nil {
+	if task.crops, err = task.sizes(Options{}); err != nil {
 		t.Fatal(err)
 	}
+	task.arrange()
 	return task
 }
 
@@ -58,25 +59,25 @@ func TestSegmentationTask_TeachesEveryNetwork(t *testing.T) {
 	}
 	for name, net := range smallSpines(t) {
 		task := smallTask(t, net)
-		r, err := newRun(task, Config{Dir: t.TempDir(), Steps: 100, EpochLen: 100, LR: 2e-3, ClipNorm: 1, Seed: 1, Threads: 1})
+		o, err := newOptimiser(task, Config{ClipNorm: 1, Seed: 1, Session: ort.Options{Threads: 1}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		in := task.Batch(1)
-		in["lr"] = ort.Tensor{Shape: []int{1}, Data: []float32{2e-3}}
 		var losses []float64
 		for step := range 4 {
-			in["step"] = ort.Tensor{Shape: []int{1}, Data: []float32{float32(step + 1)}}
-			out, err := r.stepper.Step(t.Context(), in)
+			loss, norm, err := o.add(t.Context(), 0, task.Batch(1), 1)
+			if err == nil {
+				err = o.apply(norm, 2e-3, step+1)
+			}
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			losses = append(losses, float64(out["loss"].Data[0]))
+			losses = append(losses, loss)
 		}
 		if !(losses[3] < losses[0]) {
 			t.Errorf("%s: the loss of one batch went from %g to %g", name, losses[0], losses[3])
 		}
-		r.stepper.Close()
+		o.close()
 	}
 }
 
@@ -91,8 +92,9 @@ func lossOf(t *testing.T, task *SegmentationTask) (total, spectral float64) {
 		in[name] = tensor.Data
 	}
 	h := graph.New("output")
-	out := task.small.Forward(h, inputs(h, task.small, 1))
-	truth := h.Input("target_semantic", 1, semCount, task.cd, task.ch, task.cw)
+	c := task.crops[0]
+	out := c.net.Forward(h, inputs(h, c.net, 1))
+	truth := h.Input("target_semantic", 1, semCount, c.d, c.h, c.w)
 	s := loss.SpectralCorrelation(graph.Softmax(out["semantic"], 1), truth)
 	return float64(graph.Eval([]*graph.Value{l}, in, g.InitParams(1))[0][0]),
 		float64(graph.Eval([]*graph.Value{s}, in, h.InitParams(1))[0][0])

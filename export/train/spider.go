@@ -12,7 +12,7 @@ func spiderSegment(c dataset.SPIDERCase, size [3]int, spacing [3]float64) Segmen
 	grid := inference.CanonicalGrid(c.Image.Grid, size, spacing)
 	v := c.Image.Resample(grid)
 	inference.Normalise(v)
-	return Segment{T2: quantise(v.Data), Labels: majority(c.Labels, grid).Data, NoSacrum: true}
+	return Segment{T2: quantise(v.Data), Labels: majority(c.Labels, grid).Data, NoSacrum: true, Patient: c.ID}
 }
 
 // majority brings a label map to a coarser grid: each voxel takes the most

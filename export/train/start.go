@@ -1,7 +1,9 @@
 package train
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -12,6 +14,7 @@ import (
 
 	"columna/export/dataset"
 	"columna/export/nets"
+	"columna/internal/ort"
 )
 
 // Options choose a training run as the command line does.
@@ -27,24 +30,31 @@ type Options struct {
 	Whole       bool    // segmentation: train on the whole grid, not on crops
 	Loss        string  // segmentation: one of loss.Names, "" for the recipe's
 	Spectral    float64 // segmentation: weight of the spectral correlation term, 0 = none
+	Mix         float64 // segmentation: share of batches of the whole grid between crops
+	Batch       int     // samples in a batch, 0 = the network's default
+	Accumulate  int     // batches of one optimiser step, 0 for one
+	LR          float64 // peak learning rate, 0 = the network's default
+	Schedule    string  // of the learning rate, one of Schedules
+	EMA         float64 // decay of the weights' running mean, 0 = none
+	Patience    int     // epochs without a better score, 0 = any number
 	Log         io.Writer
 }
 
 // recipe is what a network is taught with when nothing else is asked for.
 type recipe struct {
-	samples, held, steps, epoch int
-	rate                        float64
-	task                        func(ctx context.Context, o Options, r recipe) (Task, error)
+	samples, held, steps, epoch, batch int
+	rate                               float64
+	task                               func(ctx context.Context, o Options, r recipe) (Task, error)
 }
 
 func recipes() map[string]recipe {
 	return map[string]recipe{
-		"gfssnet":     {samples: 240, held: 8, steps: 2000, epoch: 100, rate: 2e-3, task: newSegmentation},
-		"unet":        {samples: 240, held: 8, steps: 2000, epoch: 100, rate: 2e-3, task: newSegmentation},
-		"unet3plus":   {samples: 240, held: 8, steps: 2000, epoch: 100, rate: 2e-3, task: newSegmentation},
-		"transunet":   {samples: 240, held: 8, steps: 2000, epoch: 100, rate: 1e-3, task: newSegmentation},
-		"stenosisnet": {samples: 260, held: 30, steps: 4500, epoch: 150, rate: 1e-3, task: newStenosis},
-		"desamba":     {samples: 300, held: 60, steps: 1000, epoch: 100, rate: 5e-4, task: newLesion},
+		"gfssnet":     {samples: 240, held: 8, steps: 2000, epoch: 100, batch: 1, rate: 2e-3, task: newSegmentation},
+		"unet":        {samples: 240, held: 8, steps: 2000, epoch: 100, batch: 1, rate: 2e-3, task: newSegmentation},
+		"unet3plus":   {samples: 240, held: 8, steps: 2000, epoch: 100, batch: 1, rate: 2e-3, task: newSegmentation},
+		"transunet":   {samples: 240, held: 8, steps: 2000, epoch: 100, batch: 1, rate: 1e-3, task: newSegmentation},
+		"stenosisnet": {samples: 260, held: 30, steps: 4500, epoch: 150, batch: 16, rate: 1e-3, task: newStenosis},
+		"desamba":     {samples: 300, held: 60, steps: 1000, epoch: 100, batch: 6, rate: 5e-4, task: newLesion},
 	}
 }
 
@@ -55,7 +65,8 @@ const (
 	heldSeeds  = 1 << 33
 )
 
-// Check says what is wrong with the choice of network, preset and loss.
+// Check says what is wrong with the choice of network, preset and loss, or with the
+// numbers of the run.
 func (o Options) Check() error {
 	if _, ok := recipes()[o.Net]; !ok {
 		return fmt.Errorf("%q has no training recipe: choose one of %s", o.Net, strings.Join(slices.Sorted(maps.Keys(recipes())), ", "))
@@ -70,8 +81,24 @@ func (o Options) Check() error {
 		return fmt.Errorf("%s %s does not read the spine: choose another preset", net.Name(), net.Preset())
 	case !segments && (o.Loss != "" || o.Spectral != 0):
 		return fmt.Errorf("%s classifies: a loss can be chosen for segmentation networks only", net.Name())
+	case !segments && (o.Whole || o.Mix != 0):
+		return fmt.Errorf("%s is not trained on crops of a grid: whole and mix are for segmentation networks", net.Name())
 	}
-	return new(SegmentationTask).chooseLoss(o.Loss, o.Spectral)
+	return errors.Join(new(SegmentationTask).chooseLoss(o.Loss, o.Spectral), checkSchedule(o.Schedule), o.checkNumbers())
+}
+
+func (o Options) checkNumbers() error {
+	switch {
+	case min(o.Samples, o.Steps, o.Batch, o.Accumulate, o.Patience) < 0 || o.LR < 0:
+		return errors.New("samples, steps, batch, accumulate, patience and learning rate cannot be negative")
+	case o.EMA < 0 || o.EMA >= 1:
+		return fmt.Errorf("the decay of the running mean is %g: choose one from 0 (none) to below 1, such as 0.999", o.EMA)
+	case o.Mix < 0 || o.Mix > 1:
+		return fmt.Errorf("the share of whole grids is %g: choose one from 0 to 1", o.Mix)
+	case o.Mix > 0 && o.Whole:
+		return errors.New("a run is on whole grids alone or mixes them with crops, not both")
+	}
+	return nil
 }
 
 // Start makes or reads the data, then trains. It resumes a run in o.Dir.
@@ -79,24 +106,35 @@ func Start(ctx context.Context, o Options) error {
 	if err := o.Check(); err != nil {
 		return err
 	}
-	r := recipes()[o.Net]
-	if o.Samples > 0 {
-		r.samples = o.Samples
-	}
-	if o.Steps > 0 {
-		r.steps = o.Steps
-	}
+	r := recipes()[o.Net].with(o)
 	task, err := r.task(ctx, o, r)
 	if err != nil {
 		return err
 	}
-	return Run(ctx, task, Config{Dir: o.Dir, Steps: r.steps, EpochLen: r.epoch, LR: r.rate, Warmup: min(100, r.steps/10),
-		ClipNorm: 1, Seed: o.Seed, Threads: o.Threads, Limit: o.Limit, Log: o.Log})
+	return Run(ctx, task, r.config(o))
 }
 
-// cache names the file of a sample set, by everything that decides its content.
+// with puts what was asked for in the recipe's place.
+func (r recipe) with(o Options) recipe {
+	r.samples, r.steps = cmp.Or(o.Samples, r.samples), cmp.Or(o.Steps, r.steps)
+	r.batch, r.rate = cmp.Or(o.Batch, r.batch), cmp.Or(o.LR, r.rate)
+	return r
+}
+
+// config is the run that a recipe and options make.
+func (r recipe) config(o Options) Config {
+	return Config{Dir: o.Dir, Steps: r.steps, EpochLen: r.epoch, Accumulate: o.Accumulate,
+		LR: r.rate, Warmup: min(100, r.steps/10), Schedule: o.Schedule, ClipNorm: 1, EMA: o.EMA, Patience: o.Patience, Seed: o.Seed,
+		Session: o.sessions(), Limit: o.Limit, Log: o.Log}
+}
+
+// sessions are the options of every session of the run.
+func (o Options) sessions() ort.Options { return ort.Options{Threads: o.Threads} }
+
+// cache names the file of a sample set, by everything that decides its content;
+// the 2 stands for what a sample holds.
 func (o Options) cache(kind string, first uint64, count int) string {
-	return filepath.Join(o.Dir, fmt.Sprintf("%s-%x-%d.samples", kind, first, count))
+	return filepath.Join(o.Dir, fmt.Sprintf("%s-%x-%d-2.samples", kind, first, count))
 }
 
 func newNet(o Options, want string) (nets.Net, error) {
@@ -116,16 +154,14 @@ func newStenosis(ctx context.Context, o Options, r recipe) (Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &StenosisTask{net: net, size: net.Inputs()[0].Shape[2], batch: 16, seed: o.Seed}
+	t := &StenosisTask{net: net, size: net.Inputs()[0].Shape[2], batch: r.batch, seed: o.Seed, sessions: o.sessions()}
 	make_ := func(seed uint64) ([]StenosisSample, error) {
 		return stenosisSamples(seed, t.size)
 	}
 	if t.train, t.held, err = twoPools(ctx, o, r, "stenosis", make_); err != nil {
 		return nil, err
 	}
-	for i, s := range t.train {
-		t.byGrade[s.Grade] = append(t.byGrade[s.Grade], i)
-	}
+	t.arrange()
 	t.about = fmt.Sprintf("%d crops of %d synthetic phantom studies.", len(t.train), r.samples)
 	return t, nil
 }
@@ -136,17 +172,12 @@ func newLesion(ctx context.Context, o Options, r recipe) (Task, error) {
 		return nil, err
 	}
 	s := net.Inputs()[0].Shape
-	t := &LesionTask{net: net, d: s[2], h: s[3], w: s[4], batch: 6, steps: r.steps, seed: o.Seed}
+	t := &LesionTask{net: net, d: s[2], h: s[3], w: s[4], batch: r.batch, batches: r.steps * max(o.Accumulate, 1),
+		seed: o.Seed, sessions: o.sessions()}
 	if t.train, t.held, err = twoPools(ctx, o, r, "lesion", lesionSamples); err != nil {
 		return nil, err
 	}
-	for i, s := range t.train {
-		if len(t.byClass[s.Class]) == 0 {
-			t.classes = append(t.classes, s.Class)
-		}
-		t.byClass[s.Class] = append(t.byClass[s.Class], i)
-	}
-	slices.Sort(t.classes)
+	t.arrange()
 	t.about = fmt.Sprintf("%d lesions of %d synthetic phantom studies.", len(t.train), r.samples)
 	return t, nil
 }
@@ -173,11 +204,12 @@ func newSegmentation(ctx context.Context, o Options, r recipe) (Task, error) {
 		return nil, err
 	}
 	s := net.Inputs()[0].Shape
-	t := &SegmentationTask{net: net, d: s[2], h: s[3], w: s[4], seed: o.Seed, spacing: gridMM()}
+	t := &SegmentationTask{net: net, d: s[2], h: s[3], w: s[4], mix: o.Mix, batch: r.batch, seed: o.Seed,
+		spacing: gridMM(), sessions: o.sessions()}
 	if err := t.chooseLoss(o.Loss, o.Spectral); err != nil {
 		return nil, err
 	}
-	if t.small, err = t.cropNet(o); err != nil {
+	if t.crops, err = t.sizes(o); err != nil {
 		return nil, err
 	}
 	size := [3]int{t.w, t.h, t.d}
@@ -193,6 +225,7 @@ func newSegmentation(ctx context.Context, o Options, r recipe) (Task, error) {
 		t.about += fmt.Sprintf(" and %d patients of SPIDER (%d more held out)", len(t.real), len(t.realHeld))
 	}
 	t.about += "." + lossNote(o)
+	t.arrange()
 	return t, nil
 }
 
@@ -225,16 +258,21 @@ func (t *SegmentationTask) addSPIDER(dir string, size [3]int) error {
 	return nil
 }
 
-// cropNet is the network for crops of half the slices and three quarters of the
-// columns, or for the whole grid if the run asks for that.
-func (t *SegmentationTask) cropNet(o Options) (nets.Net, error) {
-	if t.cd, t.ch, t.cw = t.d, t.h, t.w; o.Whole {
-		return t.net, nil
+// sizes are crops of half the slices and three quarters of the columns, the whole
+// grid, or both.
+func (t *SegmentationTask) sizes(o Options) ([]crop, error) {
+	whole := crop{t.net, t.d, t.h, t.w}
+	if o.Whole {
+		return []crop{whole}, nil
 	}
-	whole, ok := t.net.(nets.Cropper)
+	net, ok := t.net.(nets.Cropper)
 	if !ok {
 		return nil, fmt.Errorf("%s cannot be trained on crops: train it on the whole grid", t.net.Name())
 	}
-	t.cd, t.ch, t.cw = t.d/2, t.h, t.w*3/4
-	return whole.Crop([3]int{t.cd, t.ch, t.cw})
+	part := crop{d: t.d / 2, h: t.h, w: t.w * 3 / 4}
+	var err error
+	if part.net, err = net.Crop([3]int{part.d, part.h, part.w}); err != nil || o.Mix == 0 {
+		return []crop{part}, err
+	}
+	return []crop{part, whole}, nil
 }

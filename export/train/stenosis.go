@@ -19,6 +19,7 @@ type StenosisSample struct {
 	Pixels    []uint8 // quantised, in units of cropUnit; zero is outside the image
 	Condition spine.Condition
 	Grade     spine.Grade
+	Patient   string
 }
 
 // StenosisTask teaches StenosisNet.
@@ -26,8 +27,9 @@ type StenosisTask struct {
 	net         nets.Net
 	size, batch int
 	train, held []StenosisSample
-	byGrade     [3][]int // indices into train, so that every grade is seen equally
+	order       balanced // over the grades
 	seed        uint64
+	sessions    ort.Options // of the validation
 	about       string
 }
 
@@ -42,6 +44,12 @@ func (t *StenosisTask) Loss(g *graph.Graph) *graph.Value {
 	return loss.ClassCrossEntropy(out["logits"], target, loss.ClassOptions{Smoothing: 0.05})
 }
 
+// arrange orders the training crops.
+func (t *StenosisTask) arrange() {
+	t.order = newBalanced(t.seed, len(t.train), 3,
+		func(i int) int { return int(t.train[i].Grade) }, func(i int) string { return t.train[i].Patient })
+}
+
 // inputs declares a network's inputs with another batch size.
 func inputs(g *graph.Graph, n nets.Net, batch int) map[string]*graph.Value {
 	in := map[string]*graph.Value{}
@@ -52,18 +60,17 @@ func inputs(g *graph.Graph, n nets.Net, batch int) map[string]*graph.Value {
 	return in
 }
 
-// Batch draws as many crops of each grade as of the others, augmented as in the
+// Batch takes as many crops of each grade as of the others, augmented as in the
 // paper: scale 0.8 to 1.2, shift 20 of 224 pixels, rotation 15 degrees. Crops are
 // never mirrored: left and right would change places.
-func (t *StenosisTask) Batch(step int) map[string]ort.Tensor {
-	n := t.size * t.size
-	images, target := make([]float32, t.batch*n), make([]float32, t.batch*3)
+func (t *StenosisTask) Batch(n int) map[string]ort.Tensor {
+	pixels := t.size * t.size
+	images, target := make([]float32, t.batch*pixels), make([]float32, t.batch*3)
 	cond := make([]float32, t.batch*spine.ConditionCount)
 	for b := range t.batch {
-		r := source(t.seed, step, b)
-		set := t.byGrade[b%3]
-		s := t.train[set[r.IntN(len(set))]]
-		copy(images[b*n:], t.augment(r, s.Pixels))
+		place := n*t.batch + b
+		s := t.train[t.order.at(place)]
+		copy(images[b*pixels:], t.augment(source(t.seed, place, 0), s.Pixels))
 		cond[b*spine.ConditionCount+int(s.Condition)] = 1
 		target[b*3+int(s.Grade)] = 1
 	}

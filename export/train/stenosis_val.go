@@ -14,7 +14,7 @@ import (
 
 // Validate grades the held-out crops. Score is the mean recall of the grades.
 func (t *StenosisTask) Validate(ctx context.Context, w graph.Weights) (Validation, error) {
-	s, err := session(t.net, w)
+	s, err := session(t.net, w, t.sessions)
 	if err != nil {
 		return Validation{}, err
 	}
@@ -73,12 +73,12 @@ func (t *StenosisTask) predict(ctx context.Context, s *ort.Session, c StenosisSa
 }
 
 // session opens the inference graph of a network with weights.
-func session(n nets.Net, w graph.Weights) (*ort.Session, error) {
+func session(n nets.Net, w graph.Weights, o ort.Options) (*ort.Session, error) {
 	onnx, err := nets.Inference(n, w, nil)
 	if err != nil {
 		return nil, err
 	}
-	return ort.NewSession(onnx, ort.Options{})
+	return ort.NewSession(onnx, o)
 }
 
 // Card says what StenosisNet knows.

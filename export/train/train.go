@@ -5,7 +5,6 @@ package train
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -26,13 +25,46 @@ type Task interface {
 	Net() nets.Net
 	// Loss builds the training graph on g and returns the scalar to minimise.
 	Loss(g *graph.Graph) *graph.Value
-	// Batch is the data of one step; the same step gives the same batch.
-	Batch(step int) map[string]ort.Tensor
+	// Batch is the n-th batch of the run. It depends on n and the task's seed alone,
+	// and may be asked for while the one before is still learned.
+	Batch(n int) map[string]ort.Tensor
 	// Validate measures weights on held-out data. Score is the figure by which
 	// the best weights are chosen; larger is better.
 	Validate(ctx context.Context, w graph.Weights) (Validation, error)
 	// Card fills in what the task knows: grid, labels, data, limits.
 	Card(spec *models.Spec)
+}
+
+// Mixed is a task whose batches have several sizes. Each size has a training graph
+// of its own; the weights are the same.
+type Mixed interface {
+	Task
+	Sizes() int
+	// LossOf is Loss for batches of a size; Loss is that of size 0.
+	LossOf(g *graph.Graph, size int) *graph.Value
+	// SizeOf is the size of the n-th batch.
+	SizeOf(n int) int
+}
+
+func sizesOf(t Task) int {
+	if m, ok := t.(Mixed); ok {
+		return m.Sizes()
+	}
+	return 1
+}
+
+func graphLoss(t Task, g *graph.Graph, size int) *graph.Value {
+	if m, ok := t.(Mixed); ok {
+		return m.LossOf(g, size)
+	}
+	return t.Loss(g)
+}
+
+func sizeOf(t Task, n int) int {
+	if m, ok := t.(Mixed); ok {
+		return m.SizeOf(n)
+	}
+	return 0
 }
 
 // Validation is what one look at the held-out data gave.
@@ -43,204 +75,255 @@ type Validation struct {
 
 // Config sets one training run.
 type Config struct {
-	Dir      string        // run folder: checkpoint, log, best model
-	Steps    int           // optimiser steps in all
-	EpochLen int           // steps between two validations
-	LR       float64       // peak learning rate of Adam
-	Warmup   int           // steps of linear warm-up
-	ClipNorm float64       // gradient norm limit, 0 = none
-	Seed     uint64        // of weights and noise
-	Threads  int           // for ONNX Runtime
-	Limit    time.Duration // wall-clock bound of this call, 0 = none
-	Log      io.Writer     // one JSON line per epoch
+	Dir        string        // run folder: checkpoint, log, best model
+	Steps      int           // optimiser steps in all
+	EpochLen   int           // steps between two validations
+	Accumulate int           // batches of one step, 0 for one
+	LR         float64       // peak learning rate of Adam
+	Warmup     int           // steps of linear warm-up
+	Schedule   string        // how the rate falls from its peak, one of Schedules; "" is the first
+	ClipNorm   float64       // gradient norm limit, 0 = none
+	EMA        float64       // decay of the weights' running mean; 0 = the weights themselves count
+	Patience   int           // epochs without a better score after which the run ends, 0 = never
+	Seed       uint64        // of weights and noise
+	Session    ort.Options   // of the training step
+	Limit      time.Duration // wall-clock bound of this call, 0 = none
+	Log        io.Writer     // one JSON line per epoch
 }
 
-// Epoch is one line of the training log.
-type Epoch struct {
-	Epoch   int                `json:"epoch"`
-	Step    int                `json:"step"`
-	Loss    float64            `json:"loss"`
-	Val     map[string]float64 `json:"val"`
-	LR      float64            `json:"lr"`
-	Seconds float64            `json:"seconds"`
-}
+// saveEvery is how much work a crash may cost.
+const saveEvery = 10 * time.Minute
 
-// Run trains until cfg.Steps, cfg.Limit or ctx ends it, resuming from the
-// checkpoint in cfg.Dir if there is one, and leaves the best model in
+// idleLimit is how many steps one after the other may be skipped before the run
+// is given up.
+const idleLimit = 20
+
+// Run trains until cfg.Steps, cfg.Patience, cfg.Limit or ctx ends it, resuming
+// from the checkpoint in cfg.Dir if there is one, and leaves the best model in
 // cfg.Dir/best. A cancelled run writes a checkpoint and returns ctx's error.
+//
+// On one number of threads a run that was stopped and resumed makes the same
+// weights, bit for bit, and the same log but for its times, as one that was not.
 func Run(ctx context.Context, task Task, cfg Config) error {
+	cfg.Accumulate = max(cfg.Accumulate, 1)
 	r, err := newRun(task, cfg)
 	if err != nil {
 		return err
 	}
-	defer r.stepper.Close()
-	end := time.Time{}
-	if cfg.Limit > 0 {
-		end = time.Now().Add(cfg.Limit)
-	}
-	for r.step < cfg.Steps && (end.IsZero() || time.Now().Before(end)) {
-		if err := r.epoch(ctx, end); err != nil {
+	defer r.opt.close()
+	for !r.done() {
+		if r.late() {
+			return r.interrupted(ctx, r.outOfTime(ctx))
+		}
+		if err := r.advance(ctx); err != nil {
 			return r.interrupted(ctx, err)
 		}
 	}
 	return nil
 }
 
-// interrupted keeps the steps of an epoch that was cancelled. A run that has made
-// its last step goes back to the epoch's start instead, so that its end is still
-// measured.
-func (r *run) interrupted(ctx context.Context, err error) error {
-	if ctx.Err() == nil || r.step >= r.cfg.Steps {
-		return err
-	}
-	return errors.Join(err, writeCheckpoint(r.checkpointPath(), r.step, r.best, r.stepper.State()))
-}
-
 // run is one training in progress.
 type run struct {
-	task    Task
-	cfg     Config
-	graph   *graph.Graph
-	stepper *ort.Stepper
-	noise   []noisePort
-	step    int
-	best    float64
-	ahead   chan map[string]ort.Tensor // the batch of the coming step, made meanwhile
+	progress
+	task  Task
+	cfg   Config
+	opt   *optimiser
+	log   *runLog
+	clock clock
+	ahead chan map[string]ort.Tensor // the coming batch, made meanwhile
 }
 
+// newRun builds the models and takes over the checkpoint, if there is one.
 func newRun(task Task, cfg Config) (*run, error) {
-	r := &run{task: task, cfg: cfg, best: math.Inf(-1)}
-	r.graph = graph.New(task.Net().Name())
-	r.graph.Training = true
-	var model []byte
-	err := graph.Try(func() {
-		loss := task.Loss(r.graph)
-		var err error
-		model, err = graph.TrainingStep(r.graph, loss, nil, graph.AdamOptions{ClipNorm: cfg.ClipNorm})
-		if err != nil {
-			panic(err)
-		}
-	})
-	if err != nil {
-		return nil, fmt.Errorf("build the training graph of %s: %w", task.Net().Name(), err)
-	}
-	r.noise = noisePorts(r.graph)
-	state, err := r.start()
-	if err != nil {
+	r := &run{task: task, cfg: cfg, progress: progress{Best: math.Inf(-1)}}
+	kept, err := readCheckpoint(r.checkpointPath())
+	found := !os.IsNotExist(err)
+	if found && err != nil {
 		return nil, err
 	}
-	r.stepper, err = ort.NewStepper(model, state, ort.Options{Threads: cfg.Threads})
-	return r, err
-}
-
-// start gives the state tensors: those of the checkpoint, or fresh weights.
-func (r *run) start() (map[string]ort.Tensor, error) {
-	cp, err := readCheckpoint(r.checkpointPath())
+	if found && (kept.Net != task.Net().Name() || kept.Preset != task.Net().Preset()) {
+		return nil, fmt.Errorf("the checkpoint in %s is of %s %s, not of %s %s: name another run folder",
+			cfg.Dir, kept.Net, kept.Preset, task.Net().Name(), task.Net().Preset())
+	}
+	if r.opt, err = newOptimiser(task, cfg); err != nil {
+		return nil, err
+	}
+	if found {
+		err = r.resume(kept)
+	}
 	if err == nil {
-		r.step, r.best = cp.Step, cp.Best
-		return cp.tensors(), nil
+		r.log, err = openLog(cfg, r.Seen)
 	}
-	if !os.IsNotExist(err) {
+	if err != nil {
+		r.opt.close()
 		return nil, err
 	}
-	theta, state := graph.Flatten(r.graph, r.graph.InitParams(r.cfg.Seed))
-	return initialState(theta, state), nil
+	r.clock = startClock(r.Step)
+	return r, nil
 }
 
-func initialState(theta, state []float32) map[string]ort.Tensor {
-	zero := func() []float32 { return make([]float32, len(theta)) }
-	out := map[string]ort.Tensor{
-		"theta": {Shape: []int{len(theta)}, Data: theta},
-		"m":     {Shape: []int{len(theta)}, Data: zero()},
-		"v":     {Shape: []int{len(theta)}, Data: zero()},
+func (r *run) resume(kept checkpoint) error {
+	r.progress = kept.Progress
+	if kept.Accumulate != r.cfg.Accumulate { // the begun step was of other batches
+		r.Part, r.Bad = 0, false
+		delete(kept.vectors, "grad")
 	}
-	if len(state) > 0 {
-		out["state"] = ort.Tensor{Shape: []int{len(state)}, Data: state}
+	if err := r.opt.restore(kept.vectors); err != nil {
+		return fmt.Errorf("the checkpoint in %s is of another network: %w; name another run folder", r.cfg.Dir, err)
 	}
-	return out
+	return nil
 }
 
-// epoch runs cfg.EpochLen steps, validates, logs and saves.
-func (r *run) epoch(ctx context.Context, end time.Time) error {
-	began, sum, n := time.Now(), 0.0, 0
-	for n < r.cfg.EpochLen && r.step < r.cfg.Steps && (end.IsZero() || n == 0 || time.Now().Before(end)) {
-		loss, err := r.one(ctx)
-		if err != nil {
-			return err
-		}
-		sum += loss
-		n++
-	}
-	weights := r.weights()
-	val, err := r.task.Validate(ctx, weights)
-	if err != nil {
+// interrupted keeps what a cancelled run has done.
+func (r *run) interrupted(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
 		return err
 	}
-	if val.Score > r.best {
-		r.best = val.Score
-		if err := r.export(weights, val); err != nil {
+	return errors.Join(err, r.save())
+}
+
+// done says whether nothing is left to do.
+func (r *run) done() bool {
+	return r.Step >= r.cfg.Steps && r.Seen == r.Step || r.patienceEnded()
+}
+
+func (r *run) patienceEnded() bool { return r.cfg.Patience > 0 && r.Since >= r.cfg.Patience }
+
+func (r *run) late() bool { return r.cfg.Limit > 0 && time.Since(r.clock.began) >= r.cfg.Limit }
+
+// outOfTime saves a run whose time is over. If it never came to a validation, it
+// makes one, so that there is a model; the next call does not know of it.
+func (r *run) outOfTime(ctx context.Context) error {
+	if r.Seen == 0 && r.Step > 0 {
+		w := r.opt.weights()
+		val, err := r.task.Validate(ctx, w)
+		if err != nil {
+			return err
+		}
+		if err := r.export(w, val); err != nil {
 			return err
 		}
 	}
-	r.log(Epoch{Epoch: r.step / r.cfg.EpochLen, Step: r.step, Loss: sum / float64(n), Val: val.Figures,
-		LR: r.rate(), Seconds: time.Since(began).Seconds()})
-	return writeCheckpoint(r.checkpointPath(), r.step, r.best, r.stepper.State())
+	return r.save()
 }
 
-// one runs a single optimiser step.
-func (r *run) one(ctx context.Context) (float64, error) {
-	in := r.batch()
-	for i, p := range r.noise {
-		in[p.name] = p.draw(r.cfg.Seed, r.step, i)
+// advance makes a step, or validates after the last step of an epoch.
+func (r *run) advance(ctx context.Context) error {
+	if r.Seen < r.Step && (r.Step%r.cfg.EpochLen == 0 || r.Step >= r.cfg.Steps) {
+		return r.look(ctx)
 	}
-	in["lr"] = ort.Tensor{Shape: []int{1}, Data: []float32{float32(r.rate())}}
-	in["step"] = ort.Tensor{Shape: []int{1}, Data: []float32{float32(r.step + 1)}}
-	out, err := r.stepper.Step(ctx, in)
-	if err != nil {
-		return 0, fmt.Errorf("training step %d: %w", r.step, err)
+	if err := r.one(ctx); err != nil {
+		return err
 	}
-	loss := float64(out["loss"].Data[0])
-	if math.IsNaN(loss) || math.IsInf(loss, 0) {
-		return 0, fmt.Errorf("training diverged at step %d: lower the learning rate and resume from %s", r.step, r.checkpointPath())
+	if time.Since(r.clock.saved) > saveEvery {
+		return r.save()
 	}
-	r.step++
-	return loss, nil
+	return nil
 }
 
-// batch gives the batch of this step and begins to make the next one.
-func (r *run) batch() map[string]ort.Tensor {
+// one makes a single optimiser step of cfg.Accumulate batches.
+func (r *run) one(ctx context.Context) error {
+	norm := 0.0
+	for r.Part < r.cfg.Accumulate {
+		n := r.Step*r.cfg.Accumulate + r.Part
+		loss, sum, err := r.opt.add(ctx, sizeOf(r.task, n), r.batch(n), 1/float64(r.cfg.Accumulate))
+		if err != nil {
+			return fmt.Errorf("training step %d: %w", r.Step, err)
+		}
+		if norm = sum; finite(loss) && finite(norm) {
+			r.Loss, r.Batches = r.Loss+loss, r.Batches+1
+		} else {
+			r.Bad = true
+		}
+		r.Part++
+	}
+	return r.finish(norm)
+}
+
+// finish spends the gradient of a step, or skips the step if a batch had none that
+// is finite.
+func (r *run) finish(norm float64) error {
+	if r.Bad {
+		r.opt.drop()
+		r.Skipped++
+		if r.Idle++; r.Idle >= idleLimit {
+			return fmt.Errorf("training diverged: %d steps up to %d gave no finite gradient; lower the learning rate and resume from %s",
+				r.Idle, r.Step, r.checkpointPath())
+		}
+	} else {
+		if err := r.opt.apply(norm, r.rate(), r.Updates+1); err != nil {
+			return fmt.Errorf("training step %d: %w", r.Step, err)
+		}
+		r.Norm, r.Normed, r.Idle = r.Norm+norm, r.Normed+1, 0
+		r.Updates++
+	}
+	r.Step, r.Part, r.Bad = r.Step+1, 0, false
+	return nil
+}
+
+// batch gives the n-th batch with its noise and begins to make the next one.
+func (r *run) batch(n int) map[string]ort.Tensor {
 	var now map[string]ort.Tensor
 	if r.ahead != nil {
 		now = <-r.ahead
 	} else {
-		now = r.task.Batch(r.step)
+		now = r.task.Batch(n)
 	}
 	r.ahead = make(chan map[string]ort.Tensor, 1)
-	go func(out chan<- map[string]ort.Tensor, step int) { out <- r.task.Batch(step) }(r.ahead, r.step+1)
+	go func(out chan<- map[string]ort.Tensor) { out <- r.task.Batch(n + 1) }(r.ahead)
+	for i, p := range r.opt.sizes[sizeOf(r.task, n)].noise {
+		now[p.name] = p.draw(r.cfg.Seed, n, i)
+	}
 	return now
 }
 
-// rate is the learning rate now: linear warm-up, then a half cosine down to a
-// fiftieth. The papers' stepwise 0.8 needs hundreds of epochs to the same end.
-func (r *run) rate() float64 {
-	if r.step < r.cfg.Warmup {
-		return r.cfg.LR * float64(r.step+1) / float64(r.cfg.Warmup)
+// look validates, keeps the best model, logs and saves.
+func (r *run) look(ctx context.Context) error {
+	w := r.opt.weights()
+	val, err := r.task.Validate(ctx, w)
+	if err != nil {
+		return err
 	}
-	t := float64(r.step-r.cfg.Warmup) / math.Max(1, float64(r.cfg.Steps-r.cfg.Warmup))
-	return r.cfg.LR * (0.02 + 0.98*(1+math.Cos(math.Pi*math.Min(t, 1)))/2)
+	r.Since++
+	if val.Score > r.Best {
+		if err := r.export(w, val); err != nil {
+			return err
+		}
+		r.Best, r.Since = val.Score, 0
+	}
+	line := Epoch{Epoch: r.Step / r.cfg.EpochLen, Step: r.Step, Val: finiteOnly(val.Figures), LR: r.rate(),
+		Loss: mean(r.Loss, r.Batches), GradNorm: mean(r.Norm, r.Normed), Skipped: r.Skipped, EarlyStop: r.patienceEnded()}
+	line.Seconds, line.ETASeconds = r.clock.lap(r.Step, r.cfg.Steps)
+	r.Seen = r.Step
+	r.Loss, r.Batches, r.Norm, r.Normed, r.Skipped = 0, 0, 0, 0, 0
+	if err := r.log.write(line); err != nil {
+		return err
+	}
+	return r.save()
 }
 
-func (r *run) weights() graph.Weights {
-	state := r.stepper.State()
-	return graph.Unflatten(r.graph, state["theta"].Data, state["state"].Data)
+// finiteOnly leaves out what JSON cannot say.
+func finiteOnly(figures map[string]float64) map[string]float64 {
+	out := map[string]float64{}
+	for name, v := range figures {
+		if finite(v) {
+			out[name] = v
+		}
+	}
+	return out
 }
 
-func (r *run) checkpointPath() string { return filepath.Join(r.cfg.Dir, "checkpoint.gob") }
+// mean of no numbers is zero.
+func mean(sum float64, n int) float64 { return sum / math.Max(float64(n), 1) }
 
-func (r *run) log(e Epoch) {
-	if r.cfg.Log != nil {
-		json.NewEncoder(r.cfg.Log).Encode(e)
-	}
+func (r *run) rate() float64 { return r.cfg.rate(r.Step) }
+
+func (r *run) checkpointPath() string { return filepath.Join(r.cfg.Dir, "checkpoint") }
+
+func (r *run) save() error {
+	r.clock.saved = time.Now()
+	return writeCheckpoint(r.checkpointPath(), checkpoint{Net: r.task.Net().Name(), Preset: r.task.Net().Preset(),
+		Accumulate: r.cfg.Accumulate, Progress: r.progress, vectors: r.opt.kept(r.Part > 0)})
 }
 
 func (r *run) export(w graph.Weights, val Validation) error {
