@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strconv"
 )
 
 // Output names a value that leaves the graph. A value without axes leaves as
@@ -317,10 +318,28 @@ func (e *encoder) withInts(n *node, lists ...[]int) {
 	e.node(n.op.kind, ins, e.outputsOf(n), n.op.attrs...)
 }
 
-// reduce writes a reduction that keeps the axes. ReduceSum takes the axes as an
-// input since opset 13, the others since 18.
+// longSum is the number of terms above which a sum over several axes is written
+// axis by axis: ONNX Runtime adds one after the other, and over the 100,000
+// positions of a volume that costs a digit.
+const longSum = 4096
+
+// reduce writes a reduction that keeps the axes.
 func (e *encoder) reduce(kind string, n *node, axes []int) {
-	in, out := e.inputsOf(n), e.outputsOf(n)
+	in, count := e.inputsOf(n), 1
+	for _, ax := range axes {
+		count *= n.in[0].shape[ax]
+	}
+	for last := len(axes) - 1; last > 0 && count > longSum && kind != "ReduceMax"; last-- {
+		part := []string{e.temp(n, "along"+strconv.Itoa(axes[last]))}
+		e.reduceOnce(kind, in, part, axes[last:])
+		in, axes = part, axes[:last]
+	}
+	e.reduceOnce(kind, in, e.outputsOf(n), axes)
+}
+
+// reduceOnce writes one node. ReduceSum takes the axes as an input since opset 13,
+// the others since 18.
+func (e *encoder) reduceOnce(kind string, in, out []string, axes []int) {
 	if kind == "ReduceSum" || e.opset >= 18 {
 		e.node(kind, append(in, e.ints(axes)), out, intAttr("keepdims", 1))
 		return
