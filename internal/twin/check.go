@@ -117,23 +117,9 @@ func newRun(c *Case, g *graph.Graph, outputs map[string]*graph.Value) (*run, err
 	if err != nil {
 		return nil, err
 	}
-	r.outputs = slices.Sorted(maps.Keys(c.Outputs))
-	if names := slices.Sorted(maps.Keys(outputs)); !slices.Equal(names, r.outputs) {
-		return nil, fmt.Errorf("twin %s has the outputs %v, the graph %v", c.Name, r.outputs, names)
-	}
-	var score *graph.Value
-	for _, name := range r.outputs {
-		v := outputs[name]
-		if !slices.Equal(v.Shape(), c.Outputs[name].Shape) {
-			return nil, fmt.Errorf("twin %s: output %s has shape %v, in the graph %v", c.Name, name, c.Outputs[name].Shape, v.Shape())
-		}
-		r.values = append(r.values, v)
-		s := weigh(v, "weight of "+c.stream(name))
-		if score == nil {
-			score = s
-		} else {
-			score = graph.Add(score, s)
-		}
+	score, err := r.score(outputs)
+	if err != nil {
+		return nil, err
 	}
 	var wrt []*graph.Value
 	for _, name := range slices.Sorted(maps.Keys(c.Gradients)) {
@@ -147,6 +133,29 @@ func newRun(c *Case, g *graph.Graph, outputs map[string]*graph.Value) (*run, err
 		r.values = append(r.values, graph.Grad(score, wrt...)...)
 	}
 	return r, nil
+}
+
+// score takes the outputs in and gives the sum of them that is differentiated.
+func (r *run) score(outputs map[string]*graph.Value) (*graph.Value, error) {
+	r.outputs = slices.Sorted(maps.Keys(r.c.Outputs))
+	if names := slices.Sorted(maps.Keys(outputs)); !slices.Equal(names, r.outputs) {
+		return nil, fmt.Errorf("twin %s has the outputs %v, the graph %v", r.c.Name, r.outputs, names)
+	}
+	var score *graph.Value
+	for _, name := range r.outputs {
+		v, want := outputs[name], r.c.Outputs[name].Shape
+		if !slices.Equal(v.Shape(), want) {
+			return nil, fmt.Errorf("twin %s: output %s has shape %v, in the graph %v", r.c.Name, name, want, v.Shape())
+		}
+		r.values = append(r.values, v)
+		s := weigh(v, "weight of "+r.c.stream(name))
+		if score == nil {
+			score = s
+		} else {
+			score = graph.Add(score, s)
+		}
+	}
+	return score, nil
 }
 
 // weigh is sum(v * w) with w drawn from a stream.
