@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 
 	"columna/export/graph"
 )
@@ -43,64 +44,68 @@ func operators() []benchmark {
 	return out
 }
 
-// run measures the forward and what training adds: the gradient of each factor
-// of a product, forward and backward together of all else.
-func (o operator) run(ctx context.Context, l *lab) ([]Result, error) {
-	results, err := o.measure(ctx, l, "forward", nil)
-	if err != nil {
-		return nil, err
-	}
-	parts := []string{"forward+backward"}
-	if o.kind == products {
-		parts = []string{"input-gradient", "kernel-gradient"}
-	}
-	for n, part := range parts {
-		pick := func(wrt []*graph.Value) []*graph.Value { return wrt }
-		if o.kind == products {
-			pick = func(wrt []*graph.Value) []*graph.Value { return wrt[n : n+1] }
-		}
-		more, err := o.measure(ctx, l, part, pick)
-		if err != nil {
-			return nil, err
-		}
-		results = append(results, more...)
-	}
-	return results, nil
+// pass is what of an operator is run.
+type pass struct {
+	name   string
+	output bool // its output is wanted
+	pick   func(wrt []*graph.Value) []*graph.Value
 }
 
-// measure times one pass; pick chooses the inputs to differentiate, nil for the
-// forward alone.
-func (o operator) measure(ctx context.Context, l *lab, part string, pick func([]*graph.Value) []*graph.Value) ([]Result, error) {
-	var m *model
-	var work float64
-	var modelErr error
-	err := graph.Try(func() {
-		g := graph.New("bench")
-		g.Training = true
-		y, wrt := o.build(g)
-		outputs := []*graph.Value{y}
-		if pick != nil {
-			outputs = gradients(y, pick(wrt))
-			if o.kind != products {
-				outputs = append(outputs, y)
-			}
-		}
-		work = o.work(y, wrt, outputs, pick != nil)
-		m, modelErr = l.newModel(g, outputs...)
-	})
-	if err == nil {
-		err = modelErr
+// passes are the forward and what training adds: the gradient of each factor of a
+// product, forward and backward together of all else.
+func (o operator) passes() []pass {
+	none := func([]*graph.Value) []*graph.Value { return nil }
+	forward := pass{"forward", true, none}
+	if o.kind != products {
+		return []pass{forward, {"forward+backward", true, func(wrt []*graph.Value) []*graph.Value { return wrt }}}
 	}
-	if err != nil {
-		return nil, err
+	return []pass{
+		forward,
+		{"input-gradient", false, func(wrt []*graph.Value) []*graph.Value { return wrt[:1] }},
+		{"kernel-gradient", false, func(wrt []*graph.Value) []*graph.Value { return wrt[1:] }},
 	}
-	defer m.close()
+}
+
+func (o operator) run(ctx context.Context, l *lab) ([]Result, error) {
 	ref, err := o.reference(l)
 	if err != nil {
 		return nil, err
 	}
-	r, err := l.rate(ctx, o.name+"/"+part, work/giga, ref, m.run)
-	return []Result{r}, err
+	var out []Result
+	for _, p := range o.passes() {
+		m, work, err := o.load(l, p)
+		if err != nil {
+			return nil, err
+		}
+		r, err := l.rate(ctx, o.name+"/"+p.name, work/giga, ref, m.run)
+		m.close()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// load builds one pass and says how much work it is.
+func (o operator) load(l *lab, p pass) (m *model, work float64, err error) {
+	var modelErr error
+	err = graph.Try(func() {
+		g := graph.New("bench")
+		g.Training = true
+		y, wrt := o.build(g)
+		picked := p.pick(wrt)
+		var outputs []*graph.Value
+		if len(picked) > 0 {
+			outputs = gradients(y, picked)
+		}
+		if p.output {
+			outputs = append(outputs, y)
+		}
+		work = o.work(y, wrt, outputs, len(picked) > 0)
+		m, modelErr = l.newModel(g, outputs...)
+	})
+	return m, work, errors.Join(err, modelErr)
 }
 
 // gradients differentiates y for a gradient that arrives from outside, as in the
