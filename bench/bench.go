@@ -33,10 +33,11 @@ func against(name string, value float64, unit, reference string, referenceValue 
 
 // Options choose what is measured and how carefully.
 type Options struct {
-	Name    string // part of the benchmarks' names; "" for all
-	Exact   bool   // Name is one benchmark's whole name
-	Threads int    // of ONNX Runtime, 0 leaves the choice to it
-	Rounds  int    // of which the best counts; 0 for 5
+	Name     string // part of the benchmarks' names; "" for all
+	Exact    bool   // Name is one benchmark's whole name
+	Threads  int    // of ONNX Runtime, 0 leaves the choice to it
+	Provider string // where networks run, as ort.Options has it; "" is the CPU
+	Rounds   int    // of which the best counts; 0 for 5
 	// Columna is the program that measures one benchmark alone, so that its peak
 	// memory is its own: it is run as "Columna bench NAME --alone --json". Where it
 	// is empty, those benchmarks run in this process and memory is that of all.

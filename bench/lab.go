@@ -43,7 +43,9 @@ func (l *lab) close() {
 }
 
 // ortOptions are how the product opens sessions.
-func (l *lab) ortOptions() ort.Options { return ort.Options{Threads: l.options.Threads} }
+func (l *lab) ortOptions() ort.Options {
+	return ort.Options{Threads: l.options.Threads, Provider: l.options.Provider}
+}
 
 // Calls are timed over windows of the same length, so that a busy machine slows a
 // short reference as much as a long call. Windows are short and many, so that some

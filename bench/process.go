@@ -14,6 +14,9 @@ import (
 func elsewhere(ctx context.Context, o Options, name string) ([]Result, error) {
 	cmd := exec.CommandContext(ctx, o.Columna, "bench", name, "--alone", "--json",
 		"--threads", strconv.Itoa(o.Threads), "--rounds", strconv.Itoa(o.Rounds))
+	if o.Provider != "" {
+		cmd.Args = append(cmd.Args, "--provider", o.Provider)
+	}
 	var words bytes.Buffer
 	cmd.Stderr = &words
 	text, err := cmd.Output()

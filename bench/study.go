@@ -49,7 +49,7 @@ func (s *study) fill(ctx context.Context, l *lab) (err error) {
 			return err
 		}
 	}
-	s.desk, err = review.Open(ctx, review.Config{DBPath: filepath.Join(s.dir, "bench.db"), Threads: l.options.Threads})
+	s.desk, err = review.Open(ctx, review.Config{DBPath: filepath.Join(s.dir, "bench.db"), Threads: l.options.Threads, Provider: l.options.Provider})
 	if err != nil {
 		return err
 	}

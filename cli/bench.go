@@ -19,7 +19,7 @@ func measure(e *env, args []string) error {
 	if *rounds < 1 {
 		return badUsage("--rounds wants a number from 1 on, not %d", *rounds)
 	}
-	o := bench.Options{Threads: e.threads, Rounds: *rounds, Exact: *alone, Progress: e.progress()}
+	o := bench.Options{Threads: e.threads, Provider: e.provider, Rounds: *rounds, Exact: *alone, Progress: e.progress()}
 	if len(words) > 0 {
 		o.Name = words[0]
 	}

@@ -20,7 +20,7 @@ import (
 
 // desk opens the database.
 func (e *env) desk() (*review.Desk, error) {
-	return review.Open(e.ctx, review.Config{DBPath: e.db, Threads: e.threads, Author: author()})
+	return review.Open(e.ctx, review.Config{DBPath: e.db, Threads: e.threads, Provider: e.provider, Notice: e.notice, Author: author()})
 }
 
 // author signs what the command line stores.

@@ -4,6 +4,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,9 +12,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"text/tabwriter"
 
+	"columna/inference"
 	"columna/review"
 )
 
@@ -82,7 +86,14 @@ type env struct {
 	flags    *flag.FlagSet
 	db       string
 	threads  int
+	provider string
 	json     bool
+	told     sync.Once // why the CPU works instead of the provider
+}
+
+// notice tells once why the networks run on the CPU.
+func (e *env) notice(sentence string) {
+	e.told.Do(func() { fmt.Fprintln(e.err, "columna:", sentence) })
 }
 
 // Main runs the command in args and returns the exit code. No command opens the
@@ -141,7 +152,8 @@ func help(w io.Writer) {
 	t.Flush()
 	fmt.Fprintln(w)
 	fmt.Fprintln(w, "columna help COMMAND lists what a command takes.")
-	fmt.Fprintln(w, "Everywhere: --db FILE (or COLUMNA_DB) names the database, --threads N bounds ONNX Runtime.")
+	fmt.Fprintln(w, "Everywhere: --db FILE (or COLUMNA_DB) names the database, --threads N bounds ONNX Runtime,")
+	fmt.Fprintln(w, "--provider NAME (or COLUMNA_PROVIDER) runs the networks on "+strings.Join(inference.Providers()[1:], ", ")+" instead of the cpu.")
 	fmt.Fprintln(w, "Exit code 0 on full success, 2 on bad usage, 1 otherwise. Not a medical device.")
 }
 
@@ -151,6 +163,7 @@ func (e *env) newFlags(c command) {
 	e.flags.SetOutput(io.Discard)
 	e.flags.StringVar(&e.db, "db", os.Getenv("COLUMNA_DB"), "database file")
 	e.flags.IntVar(&e.threads, "threads", 0, "threads of ONNX Runtime, 0 = all cores")
+	e.flags.StringVar(&e.provider, "provider", cmp.Or(os.Getenv("COLUMNA_PROVIDER"), "cpu"), "where the networks run: "+strings.Join(inference.Providers(), ", "))
 	e.flags.BoolVar(&e.json, "json", false, "one JSON object on standard output")
 	e.flags.Usage = func() {}
 }
@@ -176,6 +189,12 @@ func (e *env) parse(args []string, min, max int) ([]string, error) {
 	}
 	if len(words) < min || max >= 0 && len(words) > max {
 		return nil, badUsage("%s", e.usage())
+	}
+	if !slices.Contains(inference.Providers(), e.provider) {
+		return nil, badUsage("no execution provider %q (--provider or COLUMNA_PROVIDER): choose one of %s", e.provider, strings.Join(inference.Providers(), ", "))
+	}
+	if e.threads < 0 {
+		return nil, badUsage("--threads cannot be negative")
 	}
 	return words, nil
 }

@@ -46,7 +46,8 @@ func TestMain_AnswersBadUsageWith2AndOneSentence(t *testing.T) {
 		{"fly"}, {"show"}, {"show", "x"}, {"import"}, {"metrics", "one"}, {"list", "--colour"}, {"phantom"},
 		{"model", "build", "resnet", "--out", "x"}, {"segment", "x.nii", "--out", "m.txt"}, {"segment", "--out", "m.nii"},
 		{"train", "resnet"}, {"train", "unet", "--schedule", "sometimes"}, {"train", "unet", "--ema", "1"}, {"train", "unet", "--mix", "2"},
-		{"train", "desamba", "--mix", "0.2"}, {"train", "unet", "--mix", "0.2", "--whole"}, {"train", "unet", "--accumulate", "-1"}, {"export", "1", "--format", "gif", "--out", "d"}, {"convert", "a", "b.txt"},
+		{"train", "desamba", "--mix", "0.2"}, {"train", "unet", "--mix", "0.2", "--whole"}, {"train", "unet", "--accumulate", "-1"},
+		{"models", "--provider", "abacus"}, {"eval", "--threads", "-1"}, {"export", "1", "--format", "gif", "--out", "d"}, {"convert", "a", "b.txt"},
 		{"bench", "nonsense"}, {"bench", "--rounds", "0"}, {},
 	} {
 		code, out, errs := columna(t, args...)
@@ -78,6 +79,29 @@ func TestHelp_ListsEveryCommand(t *testing.T) {
 	for _, c := range commands() {
 		if !strings.Contains(out, "  "+c.name+" ") {
 			t.Errorf("help does not list %s", c.name)
+		}
+	}
+}
+
+func TestProvider_ThatIsMissingIsSaidOnceAndTheCPUWorks(t *testing.T) {
+	var got struct {
+		Runtime *struct{ Provider string }
+	}
+	succeed(t, &got, "models", "--json")
+	if got.Runtime == nil {
+		t.Skip("no ONNX Runtime")
+	}
+	for _, name := range []string{"directml", "xnnpack", "coreml"} { // no Linux library has the first and the last
+		for _, args := range [][]string{{"models", "--json", "--provider", name}, {"models", "--json"}} {
+			t.Setenv("COLUMNA_PROVIDER", name)
+			code, out, errs := columna(t, args...)
+			if err := json.Unmarshal([]byte(out), &got); err != nil || code != exitOK {
+				t.Fatalf("exit %d, %v", code, err)
+			}
+			fell := strings.Count(errs, "\n") == 1 && strings.HasSuffix(errs, "the networks run on the CPU instead\n")
+			if here := got.Runtime.Provider == name; here == fell {
+				t.Errorf("%s: runs on %s and says %q", name, got.Runtime.Provider, errs)
+			}
 		}
 	}
 }

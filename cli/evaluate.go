@@ -18,7 +18,7 @@ func evaluate(e *env, args []string) error {
 	if _, err := e.parse(args, 0, 0); err != nil {
 		return err
 	}
-	o.Threads = e.threads
+	o.Threads, o.Provider, o.Notice = e.threads, e.provider, e.notice
 	o.Progress = func(done, total int, what string) { fmt.Fprintf(e.err, "%d/%d %s\n", done, total, what) }
 	figures, err := train.Evaluate(e.ctx, o)
 	if err != nil {

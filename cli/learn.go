@@ -12,6 +12,7 @@ import (
 	"columna/export/graph"
 	"columna/export/nets"
 	"columna/export/train"
+	"columna/inference"
 	"columna/models"
 )
 
@@ -21,8 +22,9 @@ func listModels(e *env, args []string) error {
 		return err
 	}
 	out := struct {
-		Models []modelJSON `json:"models"`
-	}{[]modelJSON{}}
+		Models  []modelJSON        `json:"models"`
+		Runtime *inference.Runtime `json:"runtime"` // null where ONNX Runtime is missing
+	}{[]modelJSON{}, e.runtime()}
 	for _, name := range models.Names() {
 		m, err := models.Load(name)
 		if err != nil {
@@ -37,7 +39,24 @@ func listModels(e *env, args []string) error {
 	for _, m := range out.Models {
 		rows = append(rows, []string{m.Name, m.Preset, fmt.Sprint(m.Parameters), fmt.Sprintf("%.2f", m.GFLOPs), m.SHA256[:min(12, len(m.SHA256))], m.TrainedOn})
 	}
+	if out.Runtime != nil {
+		rows = append(rows, []string{""}, []string{"ONNX Runtime " + out.Runtime.Version, "on " + out.Runtime.Provider})
+	}
 	return e.table(rows)
+}
+
+// runtime says what the networks run on; nil if they do not run here.
+func (e *env) runtime() *inference.Runtime {
+	p, err := inference.New(inference.Config{Threads: e.threads, Provider: e.provider, Notice: e.notice})
+	if err != nil {
+		return nil
+	}
+	defer p.Close()
+	r, err := p.Runtime()
+	if err != nil {
+		return nil
+	}
+	return &r
 }
 
 // buildModel writes a network with fresh weights.
@@ -118,7 +137,7 @@ func trainNet(e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	o.Net, o.Threads = words[0], e.threads
+	o.Net, o.Threads, o.Provider, o.Notice = words[0], e.threads, e.provider, e.notice
 	if o.Dir == "" {
 		o.Dir = filepath.Join("runs", o.Net)
 	}

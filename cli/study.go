@@ -76,7 +76,7 @@ func (e *env) withStudy(in []source, f func(*inference.Pipeline, *spine.Study, f
 	if study == nil || len(study.Series) == 0 {
 		return fmt.Errorf("the inputs hold no series")
 	}
-	p, err := inference.New(inference.Config{Threads: e.threads})
+	p, err := inference.New(inference.Config{Threads: e.threads, Provider: e.provider, Notice: e.notice})
 	if err != nil {
 		return err
 	}

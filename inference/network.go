@@ -22,7 +22,7 @@ const (
 // network is one model whose sessions are opened when they are first needed.
 type network struct {
 	name    string
-	threads int
+	options ort.Options
 
 	mu       sync.Mutex
 	model    *models.Model
@@ -63,7 +63,7 @@ func (n *network) session(cam bool) (*ort.Session, *models.Model, error) {
 		return nil, nil, fmt.Errorf("model %s was built without a Grad-CAM: train or install it again", n.name)
 	}
 	if *slot == nil {
-		if *slot, err = ort.NewSession(onnx, ort.Options{Threads: n.threads}); err != nil {
+		if *slot, err = ort.NewSession(onnx, n.options); err != nil {
 			return nil, nil, fmt.Errorf("model %s: %w", n.name, err)
 		}
 	}

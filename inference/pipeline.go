@@ -16,7 +16,14 @@ type Config struct {
 	// Models replaces shipped models by name, such as one that was fine-tuned.
 	Models  map[string]*models.Model
 	Threads int // for ONNX Runtime; 0 leaves the choice to it
+	// Provider is where the networks run, one of Providers; "" is the CPU. Notice, if
+	// not nil, hears in one sentence why they run on the CPU instead.
+	Provider string
+	Notice   func(sentence string)
 }
+
+// Providers names the execution providers of ONNX Runtime that Config takes.
+func Providers() []string { return ort.Providers() }
 
 // Pipeline runs the three networks on studies. Models are opened when they are
 // first needed; all methods may be called from several goroutines.
@@ -30,7 +37,8 @@ func New(c Config) (*Pipeline, error) {
 		return nil, err
 	}
 	open := func(name string) *network {
-		return &network{name: name, threads: c.Threads, model: c.Models[name]}
+		o := ort.Options{Threads: c.Threads, Provider: c.Provider, Notice: c.Notice}
+		return &network{name: name, options: o, model: c.Models[name]}
 	}
 	return &Pipeline{open(SegmentationNet), open(StenosisNet), open(LesionNet)}, nil
 }
@@ -40,6 +48,21 @@ func (p *Pipeline) Close() {
 	for _, n := range []*network{p.segment, p.stenosis, p.lesion} {
 		n.close()
 	}
+}
+
+// Runtime is the library that runs the networks and where it runs them.
+type Runtime struct {
+	Version  string `json:"onnxruntime"`
+	Provider string `json:"provider"`
+}
+
+// Runtime opens the stenosis network, the smallest, to see where it runs.
+func (p *Pipeline) Runtime() (Runtime, error) {
+	s, _, err := p.stenosis.session(false)
+	if err != nil {
+		return Runtime{}, err
+	}
+	return Runtime{ort.Version(), s.Provider()}, nil
 }
 
 // Models names the models that the pipeline runs, with their cards; those that

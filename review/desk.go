@@ -23,6 +23,10 @@ import (
 type Config struct {
 	DBPath  string // "" for the user's own database
 	Threads int    // of the networks, 0 for all cores
+	// Provider is where the networks run, one of inference.Providers; Notice hears in
+	// one sentence why they run on the CPU instead.
+	Provider string
+	Notice   func(sentence string)
 	Author  string // signs what is stored
 	// Models replaces shipped networks by name, such as one that was fine-tuned.
 	Models map[string]*models.Model
@@ -99,7 +103,8 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Desk{db: db, author: c.Author, reader: newReader(inference.Config{Models: c.Models, Threads: c.Threads})}, nil
+	return &Desk{db: db, author: c.Author, reader: newReader(inference.Config{
+		Models: c.Models, Threads: c.Threads, Provider: c.Provider, Notice: c.Notice})}, nil
 }
 
 // defaultDB is columna.db in the user's data folder.

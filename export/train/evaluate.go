@@ -24,6 +24,8 @@ type EvalOptions struct {
 	RandomContrast float64
 	SPIDER         string
 	Threads        int
+	Provider       string // where the networks run, as inference.Config has it
+	Notice         func(sentence string)
 	Progress       func(done, total int, what string)
 }
 
@@ -39,7 +41,7 @@ func Evaluate(ctx context.Context, o EvalOptions) (Figures, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := inference.New(inference.Config{Models: found, Threads: o.Threads})
+	p, err := inference.New(inference.Config{Models: found, Threads: o.Threads, Provider: o.Provider, Notice: o.Notice})
 	if err != nil {
 		return nil, err
 	}

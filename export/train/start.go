@@ -26,6 +26,8 @@ type Options struct {
 	Steps       int           // 0 = the network's default
 	Limit       time.Duration // wall clock, 0 = none
 	Threads     int
+	Provider    string // where the networks run, as inference.Config has it
+	Notice      func(sentence string)
 	Seed        uint64
 	Whole       bool    // segmentation: train on the whole grid, not on crops
 	Loss        string  // segmentation: one of loss.Names, "" for the recipe's
@@ -129,7 +131,9 @@ func (r recipe) config(o Options) Config {
 }
 
 // sessions are the options of every session of the run.
-func (o Options) sessions() ort.Options { return ort.Options{Threads: o.Threads} }
+func (o Options) sessions() ort.Options {
+	return ort.Options{Threads: o.Threads, Provider: o.Provider, Notice: o.Notice}
+}
 
 // cache names the file of a sample set, by everything that decides its content;
 // the 2 stands for what a sample holds.

@@ -32,6 +32,12 @@ var initialise = sync.OnceValue(func() error {
 	return nil
 })
 
+// logLevel is what ONNX Runtime itself may write to standard error.
+const logLevel = onnx.LoggingLevelError
+
+// Version is that of the library, once Init has loaded it.
+func Version() string { return onnx.GetVersion() }
+
 // Init loads the ONNX Runtime library; later calls repeat the first answer.
 func Init() error { return initialise() }
 

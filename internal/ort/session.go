@@ -26,13 +26,20 @@ type IO struct {
 type Options struct {
 	Threads         int  // intra-op threads; 0 leaves the choice to ONNX Runtime
 	OptimizationOff bool // skip graph optimisation: large training graphs load faster
+
+	// Provider is where the session runs, one of Providers; "" is the CPU. Where it
+	// cannot be had the session runs on the CPU, and Notice, if not nil, hears why in
+	// one sentence. Auto falls back without a word.
+	Provider string
+	Notice   func(sentence string)
 }
 
 // Session is a loaded model. Run may be called from several goroutines.
 type Session struct {
-	session *onnx.DynamicAdvancedSession
-	inputs  []IO
-	outputs []IO
+	session  *onnx.DynamicAdvancedSession
+	inputs   []IO
+	outputs  []IO
+	provider string
 }
 
 // NewSession loads an ONNX model from memory.
@@ -45,12 +52,10 @@ func NewSession(model []byte, o Options) (*Session, error) {
 		return nil, fmt.Errorf("read the ONNX model: %w", err)
 	}
 	s := &Session{inputs: in, outputs: out}
-	options, err := newOptions(o)
-	if err != nil {
-		return nil, err
-	}
-	defer options.Destroy()
-	s.session, err = onnx.NewDynamicAdvancedSessionWithONNXData(model, names(s.inputs), names(s.outputs), options)
+	s.provider, err = o.open(func(options *onnx.SessionOptions) (err error) {
+		s.session, err = onnx.NewDynamicAdvancedSessionWithONNXData(model, names(s.inputs), names(s.outputs), options)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("load the ONNX model: %w", err)
 	}
@@ -91,6 +96,9 @@ func (s *Session) Inputs() []IO { return slices.Clone(s.inputs) }
 
 // Outputs lists the model's outputs.
 func (s *Session) Outputs() []IO { return slices.Clone(s.outputs) }
+
+// Provider names the execution provider that the session runs on.
+func (s *Session) Provider() string { return s.provider }
 
 // Close frees the session.
 func (s *Session) Close() error { return s.session.Destroy() }
