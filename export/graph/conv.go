@@ -32,10 +32,14 @@ func Conv(x, w, b *Value, opts ConvOpts) *Value {
 }
 
 // DynamicConv convolves each sample with its own kernel: x (N,C,..), w
-// (N,O,C,kernel..), stride 1, same padding. Samples become groups.
+// (N,O,C,kernel..), stride 1, same padding. Samples become groups, or if their
+// number is open are convolved one after the other.
 func DynamicConv(x, w *Value) *Value {
 	if len(w.shape) != len(x.shape)+1 || w.shape[0] != x.shape[0] {
 		fail("DynamicConv", "wants x (N,C,..) and w (N,O,C,kernel..)", x.shape, w.shape)
+	}
+	if x.node.graph.FreeBatch {
+		return convolveEach(x, w)
 	}
 	n, o := w.shape[0], w.shape[1]
 	space := x.shape[2:]
@@ -43,6 +47,20 @@ func DynamicConv(x, w *Value) *Value {
 	kernel := Reshape(w, join([]int{n * o}, w.shape[2:])...)
 	y := Conv(folded, kernel, nil, ConvOpts{Groups: n})
 	return Reshape(y, join([]int{n, o}, space)...)
+}
+
+// convolveEach is DynamicConv as a Scan over the samples.
+func convolveEach(x, w *Value) *Value {
+	b := newBody("samples")
+	b.graph.FreeVolume = x.node.graph.FreeVolume
+	one, kernel := b.input("x", x.shape[1:]...), b.input("w", w.shape[1:]...)
+	y := Conv(Unsqueeze(one, 0), kernel, nil, ConvOpts{})
+	b.outputs = []*Value{Reshape(y, y.shape[1:]...)}
+	y = scan(b, false, nil, []*Value{x, w}, nil)[0]
+	return withGradient("DynamicConv", y, []*Value{x, w}, func(*Value) []*Value {
+		fail("DynamicConv", "has no gradient while the batch size is left open", x.shape, w.shape)
+		return nil
+	})
 }
 
 // conv is a convolution with everything resolved. Per-axis lists have one
@@ -119,11 +137,23 @@ func (c *conv) op() *op {
 	o.grad = func(n *node, dy []*Value) []*Value { return c.gradient(n.in, dy[0]) }
 	o.eval = func(_ *node, in []array) []array { return []array{c.eval(in)} }
 	if c.depthwise3D() {
-		o.encode = c.encodeDepthwise
+		o.encode = unlessFree(c.encodeDepthwise)
 	} else if w, ok := c.winograd(); ok {
-		o.encode = w.encode
+		o.encode = unlessFree(w.encode)
 	}
 	return o
+}
+
+// unlessFree is an encoding for known spatial sizes; for open ones there is the
+// plain operator.
+func unlessFree(encode func(e *encoder, n *node)) func(e *encoder, n *node) {
+	return func(e *encoder, n *node) {
+		if n.graph.FreeVolume {
+			e.plain(n)
+		} else {
+			encode(e, n)
+		}
+	}
 }
 
 // eval is the definition of a convolution.

@@ -45,6 +45,17 @@ func irVersion(opset int) int {
 	return 9
 }
 
+// complete fills in the opset and checks it.
+func (o *EncodeOptions) complete() error {
+	if o.Opset == 0 {
+		o.Opset = DefaultOpset
+	}
+	if o.Opset < 17 || o.Opset > 20 {
+		return fmt.Errorf("opset %d is outside 17..20", o.Opset)
+	}
+	return nil
+}
+
 // Encode writes the part of g that the outputs need as an ONNX model. All
 // declared inputs stay inputs, needed or not. The same graph gives the same
 // bytes.
@@ -71,11 +82,8 @@ func encodeModel(g *Graph, outputs []Output, o EncodeOptions, replaced map[*Valu
 }
 
 func export(g *Graph, outputs []Output, o EncodeOptions, replaced map[*Value]*Value) (m *Model, err error) {
-	if o.Opset == 0 {
-		o.Opset = DefaultOpset
-	}
-	if o.Opset < 17 || o.Opset > 20 {
-		return nil, fmt.Errorf("encode %s: opset %d is outside 17..20", g.Name, o.Opset)
+	if err := o.complete(); err != nil {
+		return nil, fmt.Errorf("encode %s: %w", g.Name, err)
 	}
 	if e := Try(func() { m, err = newModel(drawn(g, outputs, o, replaced), o) }); e != nil {
 		err = e

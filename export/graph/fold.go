@@ -24,7 +24,7 @@ func foldRules() []rule {
 
 // foldConstant: a node of constants is a constant.
 func foldConstant(t *tidier, n *draftNode) bool {
-	if len(n.in) == 0 || n.body != nil || !t.worthFolding(n) {
+	if len(n.in) == 0 || n.body != nil || n.out[0].kind != onnxFloat || !t.worthFolding(n) {
 		return false
 	}
 	for i := range n.in {
@@ -65,7 +65,7 @@ func (n *draftNode) compute(in []array) []array {
 	case "Div":
 		f = func(x, y float64) float64 { return x / y }
 	default:
-		if n.eval == nil || n.out[0].kind != onnxFloat {
+		if n.eval == nil {
 			return nil
 		}
 		return n.eval(in)
@@ -131,7 +131,14 @@ func scaleIntoConv(t *tidier, n *draftNode) bool {
 		}
 		in = append(in, t.folded(conv, b.shape, bias))
 	}
-	return n.become(t.node(conv, "Conv", n.out[0].shape, in, conv.attrs...))
+	return t.convInstead(n, conv, in)
+}
+
+// convInstead lets a convolution like conv on other inputs take n's place.
+func (t *tidier) convInstead(n, conv *draftNode, in []*tensor) bool {
+	y := t.node(conv, "Conv", n.out[0].shape, in, conv.attrs...)
+	y.dims = n.out[0].dims
+	return n.become(y)
 }
 
 // shiftIntoConv: a shift for each channel after a convolution goes into its bias.
@@ -147,7 +154,7 @@ func shiftIntoConv(t *tidier, n *draftNode) bool {
 		}
 	}
 	in := []*tensor{conv.input(0), conv.input(1), t.folded(conv, []int{len(bias)}, bias)}
-	return n.become(t.node(conv, "Conv", n.out[0].shape, in, conv.attrs...))
+	return t.convInstead(n, conv, in)
 }
 
 // convAndChannel matches an operator on a convolution and one constant number

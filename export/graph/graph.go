@@ -22,6 +22,10 @@ type Graph struct {
 	Name string
 	// Training chooses the behaviour of dropout and batch normalisation.
 	Training bool
+	// FreeBatch and FreeVolume have operators choose forms that hold for every batch
+	// size, and for every size of the spatial axes, for ExportFree. They cost speed
+	// or a gradient.
+	FreeBatch, FreeVolume bool
 
 	nodes  []*node
 	inputs []*Value // Input and Noise, in order of declaration

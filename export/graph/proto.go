@@ -14,6 +14,7 @@ const (
 
 	attrFloat = 1
 	attrInt   = 2
+	attrText  = 3
 	attrGraph = 5
 	attrInts  = 7
 )
@@ -38,12 +39,14 @@ type attr struct {
 	f    float32
 	i    int
 	ints []int
+	text string
 	body *draft
 }
 
 func intAttr(name string, x int) attr       { return attr{name: name, kind: attrInt, i: x} }
 func floatAttr(name string, x float64) attr { return attr{name: name, kind: attrFloat, f: float32(x)} }
 func intsAttr(name string, xs []int) attr   { return attr{name: name, kind: attrInts, ints: xs} }
+func textAttr(name, text string) attr       { return attr{name: name, kind: attrText, text: text} }
 func graphAttr(name string, d *draft) attr  { return attr{name: name, kind: attrGraph, body: d} }
 
 // encode writes an AttributeProto.
@@ -55,6 +58,8 @@ func (a attr) encode() message {
 		m = protowire.AppendFixed32(protowire.AppendTag(m, 2, protowire.Fixed32Type), math.Float32bits(a.f))
 	case attrInt:
 		m.integer(3, a.i)
+	case attrText:
+		m.text(4, a.text)
 	case attrGraph:
 		m.bytes(6, a.body.proto().flat())
 	case attrInts:

@@ -15,35 +15,53 @@ func UpsampleLinear(x *Value, scale ...int) *Value {
 // centres and clamped edges. Making an axis smaller does not average.
 func ResizeLinear(x *Value, sizes ...int) *Value {
 	checkSpatial("ResizeLinear", x, sizes)
+	if x.node.graph.FreeVolume {
+		return resizeFree("linear", x, sizes, linearWeights)
+	}
 	return resampleAxes(x, sizes, linearWeights)
 }
 
 // UpsampleNearest repeats each element along each spatial axis.
 func UpsampleNearest(x *Value, scale ...int) *Value {
-	return resampleAxes(x, scaled("UpsampleNearest", x, scale), func(from, to int) []float32 {
-		m := make([]float32, from*to)
-		for i := range to {
-			m[i*from+i*from/to] = 1
-		}
-		return m
-	})
+	sizes := scaled("UpsampleNearest", x, scale)
+	if x.node.graph.FreeVolume {
+		return resizeFree("nearest", x, sizes, nearestWeights)
+	}
+	return resampleAxes(x, sizes, nearestWeights)
+}
+
+// nearestWeights is the matrix of repetition.
+func nearestWeights(from, to int) []float32 {
+	m := make([]float32, from*to)
+	for i := range to {
+		m[i*from+i*from/to] = 1
+	}
+	return m
 }
 
 // AvgPool averages over blocks; the stride is the kernel and a rest is dropped.
 func AvgPool(x *Value, kernel ...int) *Value {
 	sizes := pooled("AvgPool", x, kernel)
+	if x.node.graph.FreeVolume {
+		return averageFree(x, sizes, kernel)
+	}
 	for i, k := range kernel {
-		x = resampleAxis(x, 2+i, sizes[i], func(from, to int) []float32 {
-			m := make([]float32, from*to)
-			for o := range to {
-				for j := range k {
-					m[o*from+o*k+j] = 1 / float32(k)
-				}
-			}
-			return m
-		})
+		x = resampleAxis(x, 2+i, sizes[i], meanWeights(k))
 	}
 	return x
+}
+
+// meanWeights is the matrix of means over blocks of k.
+func meanWeights(k int) func(from, to int) []float32 {
+	return func(from, to int) []float32 {
+		m := make([]float32, from*to)
+		for o := range to {
+			for j := range k {
+				m[o*from+o*k+j] = 1 / float32(k)
+			}
+		}
+		return m
+	}
 }
 
 // GlobalAvgPool averages over all spatial axes: (N,C,..) to (N,C).

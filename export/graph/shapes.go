@@ -22,7 +22,12 @@ func describe(n *draftNode) ([]described, error) {
 	one := func(shape []int, err error) ([]described, error) {
 		return []described{{x.kind, shape}}, err
 	}
+	if n.sizedAtRun() {
+		return nil, nil
+	}
 	switch n.kind {
+	case "Shape":
+		return []described{{onnxInt64, []int{n.attrInt("end", len(x.shape)) - n.attrInt("start", 0)}}}, nil
 	case "Add", "Sub", "Mul", "Div", "Max", "Min", "Pow":
 		return one(n.broadcastShape())
 	case "Greater":
@@ -59,8 +64,20 @@ func describe(n *draftNode) ([]described, error) {
 		return n.pooledShapes()
 	case "LayerNormalization":
 		return n.normalised()
+	case "Resize":
+		return one(n.resized())
 	}
 	return nil, nil
+}
+
+// sizedAtRun says whether a list of sizes that the node takes is computed.
+func (n *draftNode) sizedAtRun() bool {
+	for i := 1; i < len(n.in) && n.kind != "ScatterElements"; i++ {
+		if t := n.input(i); t != nil && t.kind == onnxInt64 && !t.isConst() {
+			return true
+		}
+	}
+	return false
 }
 
 // verify holds every node of a draft to its shape rule, so that no model is
@@ -232,6 +249,9 @@ func (n *draftNode) padded() ([]int, error) {
 func (n *draftNode) pieces() ([]described, error) {
 	x, ax := n.input(0), n.attrInt("axis", 0)
 	sizes, ok := n.intsOf(1)
+	if len(n.in) == 1 { // into equal pieces
+		sizes, ok = repeat(x.shape[ax]/len(n.out), len(n.out)), true
+	}
 	if !ok || len(sizes) != len(n.out) {
 		return nil, n.mismatch()
 	}
@@ -331,4 +351,20 @@ func (n *draftNode) normalised() ([]described, error) {
 	stat := slices.Clone(x.shape)
 	stat[len(stat)-1] = 1
 	return []described{{x.kind, x.shape}, {x.kind, stat}, {x.kind, stat}}, nil
+}
+
+// resized is the shape after a Resize by whole factors or to sizes.
+func (n *draftNode) resized() ([]int, error) {
+	shape := slices.Clone(n.input(0).shape)
+	if sizes, ok := n.intsOf(3); ok {
+		return sizes, nil
+	}
+	scales := n.input(2)
+	if !scales.isConst() || len(scales.value.floats) != len(shape) {
+		return nil, n.mismatch()
+	}
+	for i, s := range scales.value.floats {
+		shape[i] = int(float32(shape[i]) * s)
+	}
+	return shape, nil
 }

@@ -35,6 +35,11 @@ func tidy(d *draft, o EncodeOptions) {
 	if o.Fold {
 		rules = append(rules, foldRules()...)
 	}
+	walks(d, o, rules)
+}
+
+// walks applies rules until none applies.
+func walks(d *draft, o EncodeOptions, rules []rule) {
 	for range 8 { // two or three walks do; each can only make the graph smaller
 		t := &tidier{d: d, o: o, seen: map[string]*draftNode{}, uses: d.readers()}
 		changed := t.walk(rules)
@@ -64,7 +69,7 @@ func (t *tidier) walk(rules []rule) (changed bool) {
 	t.d.nodes = make([]*draftNode, 0, len(old))
 	for _, n := range old {
 		if n.body != nil {
-			tidy(n.body, t.o)
+			walks(n.body, t.o, rules)
 		}
 		for i := 0; i < len(rules) && !n.replaced(); i++ {
 			if rules[i](t, n) {

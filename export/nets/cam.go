@@ -1,7 +1,6 @@
 package nets
 
 import (
-	"errors"
 	"fmt"
 
 	"columna/export/graph"
@@ -27,17 +26,19 @@ type CAMTarget struct {
 // grid of its input and not scaled: "cam" if there is one, else "cam_0", "cam_1"...
 // in the order of the features. The gradients are those that train the network.
 func GradCAM(n Net, w graph.Weights, doc map[string]string) ([]byte, error) {
-	var model []byte
-	var encodeErr error
-	err := graph.Try(func() {
-		g := graph.New(n.Name() + "_cam")
-		outs := camOutputs(g, n, feed(g, n))
-		model, encodeErr = graph.Encode(g, outs, graph.EncodeOptions{Weights: w, Doc: doc, Fold: true, KeepWeights: true})
+	return bytesOf(ExportGradCAM(n, ExportOptions{Weights: w, Doc: doc, KeepWeights: true}))
+}
+
+// ExportGradCAM is GradCAM with options. The volume size cannot be left open.
+func ExportGradCAM(n Net, o ExportOptions) (*graph.Model, error) {
+	m, err := export(n, o, func(g *graph.Graph, n Net, batch int) []graph.Output {
+		g.Name += "_cam"
+		return camOutputs(g, n, Feed(g, n, batch))
 	})
-	if err = errors.Join(err, encodeErr); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("Grad-CAM graph of %s: %w", n.Name(), err)
 	}
-	return model, nil
+	return m, nil
 }
 
 // camOutputs builds the maps of every feature of every target.

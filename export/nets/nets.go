@@ -4,7 +4,6 @@
 package nets
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -101,31 +100,6 @@ func New(name, preset string) (Net, error) {
 // noPreset is the error for a preset that a network has not.
 func noPreset(net, preset string, list []string) error {
 	return fmt.Errorf("%s has no preset %q: choose one of %s", net, preset, strings.Join(list, ", "))
-}
-
-// Inference encodes the network with constant weights w as an ONNX model; doc
-// becomes the model's metadata.
-func Inference(n Net, w graph.Weights, doc map[string]string) ([]byte, error) {
-	var model []byte
-	var encodeErr error
-	err := graph.Try(func() {
-		g := graph.New(n.Name())
-		out := n.Forward(g, feed(g, n))
-		model, encodeErr = graph.Encode(g, public(n, out), graph.EncodeOptions{Weights: w, Doc: doc, Fold: true, KeepWeights: true})
-	})
-	if err = errors.Join(err, encodeErr); err != nil {
-		return nil, fmt.Errorf("inference graph of %s: %w", n.Name(), err)
-	}
-	return model, nil
-}
-
-// feed declares the network's inputs on g.
-func feed(g *graph.Graph, n Net) map[string]*graph.Value {
-	in := map[string]*graph.Value{}
-	for _, p := range n.Inputs() {
-		in[p.Name] = g.Input(p.Name, p.Shape...)
-	}
-	return in
 }
 
 // public picks the network's public outputs.

@@ -68,6 +68,7 @@ type Segmenter struct {
 	decode func(l *segmenterLayers, x *graph.Value) []*graph.Value
 	wide   bool // heads look at a pixel's neighbours too
 	deep   bool // every stage of the decoder is supervised
+	tokens bool // it has a learned number for each position
 }
 
 // newSegmenter checks the sizes.
@@ -135,6 +136,24 @@ func (s *Segmenter) Crop(size [3]int) (Net, error) {
 	}
 	crop.cfg.Size = size
 	return newSegmenter(&crop)
+}
+
+// Multiple is the total stride of each axis; the position table of TransUNet fixes
+// the size.
+func (s *Segmenter) Multiple() [3]int {
+	if s.tokens {
+		return [3]int{}
+	}
+	m := [3]int{1, 1, 1}
+	for _, step := range s.strides {
+		for a := range m {
+			m[a] *= step[a]
+		}
+	}
+	if s.cfg.Dims == 2 && s.cfg.Sequences == nil { // a single image
+		m[0] = 0
+	}
+	return m
 }
 
 // Forward builds the network for the batch size of its inputs.

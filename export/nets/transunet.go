@@ -66,7 +66,7 @@ func NewTransUNet(cfg TransUNetConfig) (*Segmenter, error) {
 	if cfg.Encoder == NormGroup && cfg.Root%normGroups != 0 {
 		return nil, fmt.Errorf("transunet: %d groups do not divide the %d channels", normGroups, cfg.Root)
 	}
-	return newSegmenter(&Segmenter{name: "transunet", cfg: cfg.SegmenterConfig, strides: cfg.Strides[:], decode: cfg.decode, wide: true})
+	return newSegmenter(&Segmenter{name: "transunet", cfg: cfg.SegmenterConfig, strides: cfg.Strides[:], decode: cfg.decode, wide: true, tokens: true})
 }
 
 // decode is the hybrid encoder and the cascaded upsampler (sections 3.1 and 3.2).

@@ -1,0 +1,80 @@
+package graph
+
+import "slices"
+
+// Where the spatial sizes are left open, resampling cannot be a product with a
+// constant matrix. These are ONNX's own operators; they have no gradient.
+
+// resizeFree is an ONNX Resize, by factors where they are whole, else to sizes.
+func resizeFree(mode string, x *Value, sizes []int, weights func(from, to int) []float32) *Value {
+	shape := join(x.shape[:2], sizes)
+	if slices.Equal(shape, x.shape) {
+		return x
+	}
+	attrs := []attr{textAttr("mode", mode), textAttr("coordinate_transformation_mode", "half_pixel")}
+	if mode == "nearest" {
+		attrs = []attr{textAttr("mode", mode), textAttr("coordinate_transformation_mode", "asymmetric"), textAttr("nearest_mode", "floor")}
+	}
+	o := freeOp("Resize", sizes, func(int) func(from, to int) []float32 { return weights })
+	o.encode = func(e *encoder, n *node) {
+		in := []string{e.name(x), "", "", e.ints(shape)}
+		if factors, ok := wholeFactors(x.shape, shape); ok {
+			in = []string{e.name(x), "", e.floats([]int{len(factors)}, factors)}
+		}
+		e.node("Resize", in, e.outputsOf(n), attrs...)
+	}
+	return apply1(o, shape, x)
+}
+
+// wholeFactors are the factors from one shape to another if all are whole.
+func wholeFactors(from, to []int) ([]float32, bool) {
+	var factors []float32
+	for i := range from {
+		if to[i]%from[i] != 0 {
+			return nil, false
+		}
+		factors = append(factors, float32(to[i]/from[i]))
+	}
+	return factors, true
+}
+
+// averageFree is an ONNX AveragePool.
+func averageFree(x *Value, sizes, kernel []int) *Value {
+	o := freeOp("AveragePool", sizes, func(i int) func(from, to int) []float32 { return meanWeights(kernel[i]) })
+	o.attrs = []attr{intsAttr("kernel_shape", kernel), intsAttr("strides", kernel)}
+	return apply1(o, join(x.shape[:2], sizes), x)
+}
+
+// freeOp is an operator that multiplies each spatial axis by a matrix.
+func freeOp(kind string, sizes []int, weights func(axis int) func(from, to int) []float32) *op {
+	o := &op{kind: kind}
+	o.grad = func(n *node, _ []*Value) []*Value {
+		fail(kind, "has no gradient while the volume size is left open", n.in[0].shape)
+		return nil
+	}
+	o.eval = func(_ *node, in []array) []array {
+		x := in[0]
+		for i, to := range sizes {
+			x = x.along(2+i, to, weights(i)(x.shape[2+i], to))
+		}
+		return []array{x}
+	}
+	return o
+}
+
+// along multiplies an axis by a matrix (to, from).
+func (a array) along(ax, to int, m []float32) array {
+	shape := slices.Clone(a.shape)
+	from := shape[ax]
+	shape[ax] = to
+	at := make([]int, len(shape))
+	return gather(shape, func(pos []int) float64 {
+		copy(at, pos)
+		sum := 0.0
+		for j := range from {
+			at[ax] = j
+			sum += float64(m[pos[ax]*from+j]) * a.at(at)
+		}
+		return sum
+	})
+}

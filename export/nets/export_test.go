@@ -1,0 +1,245 @@
+package nets
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"columna/export/graph"
+	"columna/internal/ort"
+)
+
+// tinyNets has every kind of network at the smallest size.
+func tinyNets(t *testing.T) map[string]Net {
+	t.Helper()
+	d, err := NewDeSamba(tinyDeSamba())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewStenosisNet(tinyStenosis())
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := map[string]Net{"gfssnet": mustGFSSNet(t, tinyGFSSNet()), "desamba": d, "stenosisnet": s}
+	for name, n := range tinySegmenters(unchanged) {
+		list[name] = n
+	}
+	for name, n := range tinyPapers() {
+		list[name+" of the paper"] = n
+	}
+	return list
+}
+
+// drawnFeed fills the inputs of a model for a batch size, the same numbers for the
+// same sample. open gives the sizes of axes other than the first.
+func drawnFeed(s *ort.Session, batch int, open map[string][]int) map[string]ort.Tensor {
+	in := map[string]ort.Tensor{}
+	for i, x := range s.Inputs() {
+		shape := slices.Clone(x.Shape)
+		shape[0] = batch
+		copy(shape[1:], open[x.Name])
+		var data []float32
+		for b := range batch {
+			r := graph.NewRandom(uint64(100*i + b))
+			for range volumeOf(shape[1:]) {
+				v := float32(r.Normal())
+				if x.Name == "present" {
+					v = float32(int(r.Uniform() * 2))
+				}
+				data = append(data, v)
+			}
+		}
+		in[x.Name] = ort.Tensor{Shape: shape, Data: data}
+	}
+	return in
+}
+
+// session opens a model.
+func session(t *testing.T, m *graph.Model, err error) *ort.Session {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := ort.NewSession(m.Bytes(), ort.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func run(t *testing.T, s *ort.Session, in map[string]ort.Tensor) map[string]ort.Tensor {
+	t.Helper()
+	out, err := s.Run(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// relative is the largest difference as a share of the largest number.
+func relative(got, want []float32) float64 {
+	if len(got) != len(want) {
+		return 1
+	}
+	return farthest(got, want) / max(farthest(want, make([]float32, len(want))), 1e-3)
+}
+
+// kindsOfExport are the files that take any batch size.
+var kindsOfExport = map[string]func(Net, ExportOptions) (*graph.Model, error){"inference": ExportInference, "Grad-CAM": ExportGradCAM}
+
+func TestExport_AnyBatchGivesWhatAFixedOneGives(t *testing.T) {
+	needORT(t)
+	for name, n := range tinyNets(t) {
+		w := weightsOf(n, 4)
+		for kind, write := range kindsOfExport {
+			m, err := write(n, ExportOptions{Weights: w})
+			open := session(t, m, err)
+			for batch := 1; batch <= 3; batch++ {
+				m, err := write(n, ExportOptions{Weights: w, Batch: batch})
+				in := drawnFeed(open, batch, nil)
+				want := run(t, session(t, m, err), in)
+				for out, got := range run(t, open, in) {
+					if d := relative(got.Data, want[out].Data); !(d < 1e-6) || !slices.Equal(got.Shape, want[out].Shape) {
+						t.Errorf("%s %s, batch %d: %s differs by %.2g", name, kind, batch, out, d)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestExport_SamplesDoNotSeeEachOther(t *testing.T) {
+	needORT(t)
+	for name, n := range tinyNets(t) {
+		w := weightsOf(n, 4)
+		for kind, write := range kindsOfExport {
+			m, err := write(n, ExportOptions{Weights: w})
+			s := session(t, m, err)
+			in := drawnFeed(s, 3, nil)
+			all := run(t, s, in)
+			for b := range 3 {
+				for out, got := range run(t, s, sample(in, b)) {
+					k := len(got.Data)
+					if d := relative(all[out].Data[b*k:(b+1)*k], got.Data); !(d < 5e-6) {
+						t.Errorf("%s %s: %s of sample %d changes by %.2g beside others", name, kind, out, b, d)
+					}
+				}
+			}
+		}
+	}
+}
+
+// sample is one sample of a batch.
+func sample(in map[string]ort.Tensor, b int) map[string]ort.Tensor {
+	out := map[string]ort.Tensor{}
+	for name, v := range in {
+		k := len(v.Data) / v.Shape[0]
+		out[name] = ort.Tensor{Shape: append([]int{1}, v.Shape[1:]...), Data: v.Data[b*k : (b+1)*k]}
+	}
+	return out
+}
+
+func TestExport_AnyVolumeGivesWhatAFixedOneGives(t *testing.T) {
+	needORT(t)
+	for name, n := range tinyNets(t) {
+		r, ok := n.(Resizable)
+		if !ok || r.Multiple() == [3]int{} {
+			if _, err := ExportInference(n, ExportOptions{FreeVolume: true}); err == nil || !strings.Contains(err.Error(), "fixed") {
+				t.Errorf("%s: got %v, want that its size is fixed", name, err)
+			}
+			continue
+		}
+		w, m := weightsOf(n, 4), r.Multiple()
+		model, err := ExportInference(n, ExportOptions{Weights: w, FreeVolume: true})
+		open := session(t, model, err)
+		for _, times := range [][3]int{{1, 2, 2}, {2, 2, 3}, {3, 2, 4}} {
+			var size [3]int
+			for a := range size {
+				size[a] = max(m[a]*times[a], 1)
+			}
+			small, err := r.Crop(size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			model, err := ExportInference(small, ExportOptions{Weights: w, Batch: 2})
+			fixed := session(t, model, err)
+			axes := map[string][]int{}
+			for _, in := range small.Inputs() {
+				axes[in.Name] = in.Shape[1:]
+			}
+			in := drawnFeed(open, 2, axes)
+			want := run(t, fixed, in)
+			for out, got := range run(t, open, in) {
+				if d := relative(got.Data, want[out].Data); !(d < 5e-6) || !slices.Equal(got.Shape, want[out].Shape) {
+					t.Errorf("%s at %v: %s differs by %.2g", name, size, out, d)
+				}
+			}
+		}
+	}
+}
+
+func TestExport_FoldingKeepsTheResult(t *testing.T) {
+	needORT(t)
+	for name, n := range tinyNets(t) {
+		w := weightsOf(n, 4)
+		for kind, write := range kindsOfExport {
+			m, err := write(n, ExportOptions{Weights: w, Batch: 2})
+			folded := session(t, m, err)
+			m, err = write(n, ExportOptions{Weights: w, Batch: 2, Verbatim: true})
+			in := drawnFeed(folded, 2, nil)
+			want := run(t, session(t, m, err), in)
+			for out, got := range run(t, folded, in) {
+				if d := relative(got.Data, want[out].Data); !(d < 2e-6) {
+					t.Errorf("%s %s: %s differs by %.2g", name, kind, out, d)
+				}
+			}
+		}
+	}
+}
+
+func TestExport_SameSeedSameBytes(t *testing.T) {
+	for name, n := range tinyNets(t) {
+		for kind, write := range kindsOfExport {
+			var first []byte
+			for i := range 2 {
+				m, err := write(n, ExportOptions{Weights: weightsOf(n, 7), Doc: map[string]string{"a": "1", "b": "2", "c": "3"}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if i == 0 {
+					first = m.Bytes()
+				} else if !bytes.Equal(first, m.Bytes()) {
+					t.Errorf("%s %s: two builds differ", name, kind)
+				}
+			}
+		}
+	}
+}
+
+func TestExport_TheWeightsComeBackFromTheFile(t *testing.T) {
+	for name, n := range tinyNets(t) {
+		w := weightsOf(n, 4)
+		model, err := Inference(n, w, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := graph.DecodeWeights(model)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain, err := ExportInference(n, ExportOptions{Weights: w, Batch: 1, Verbatim: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := graph.DecodeWeights(plain.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(want) == 0 || !maps.EqualFunc(got, want, slices.Equal) {
+			t.Errorf("%s: %d of %d weights came back, or changed", name, len(got), len(want))
+		}
+	}
+}
