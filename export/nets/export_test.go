@@ -26,7 +26,7 @@ func tinyNets(t *testing.T) map[string]Net {
 	for name, n := range tinySegmenters(unchanged) {
 		list[name] = n
 	}
-	for name, n := range tinyPapers() {
+	for name, n := range tinyPapers(0.3) {
 		list[name+" of the paper"] = n
 	}
 	return list

@@ -72,8 +72,8 @@ func tinySegmenters(f func(*SegmenterConfig)) map[string]*Segmenter {
 func unchanged(*SegmenterConfig) {}
 
 // tinyPapers are the ways of the paper presets at the smallest size: one image
-// instead of sequences, batch, group or no normalisation, dropout.
-func tinyPapers() map[string]*Segmenter {
+// instead of sequences, batch, group or no normalisation, and dropout in two.
+func tinyPapers(dropout float64) map[string]*Segmenter {
 	image := func(c *SegmenterConfig, norm Norm) {
 		c.Sequences, c.Channels, c.Nodes, c.Norm, c.Leak = nil, 2, 0, norm, 0
 		if c.Dims == 2 {
@@ -85,8 +85,8 @@ func tinyPapers() map[string]*Segmenter {
 	image(&ronneberger.SegmenterConfig, NormNone)
 	image(&plus.SegmenterConfig, NormBatch)
 	image(&trans.SegmenterConfig, NormBatch)
-	cicek.KeepUp, ronneberger.Dropout = true, 0.5
-	trans.Encoder, trans.Root, trans.Dropout = NormGroup, normGroups, 0.1
+	cicek.KeepUp, ronneberger.Dropout = true, dropout
+	trans.Encoder, trans.Root, trans.Dropout = NormGroup, normGroups, dropout
 	return map[string]*Segmenter{
 		"3D U-Net": must(NewUNet(cicek)), "U-Net": must(NewUNet(ronneberger)),
 		"UNet3+": must(NewUNet3Plus(plus)), "TransUNet": must(NewTransUNet(trans)),
@@ -147,7 +147,7 @@ func TestSegmenters_GradientsEqualFiniteDifferences(t *testing.T) {
 	for name, n := range tinySegmenters(func(c *SegmenterConfig) { c.Smooth, c.Size = true, [3]int{2, 8, 8} }) {
 		t.Run(name, func(t *testing.T) { imagesOf(n, 2).checkGradients(t, 5) })
 	}
-	for name, n := range tinyPapers() {
+	for name, n := range tinyPapers(0.3) {
 		t.Run(name, func(t *testing.T) {
 			n.cfg.Smooth, n.cfg.Size = true, [3]int{min(n.cfg.Size[0], 2), 8, 8}
 			imagesOf(n, 2).checkGradients(t, 5)
@@ -163,7 +163,7 @@ func TestSegmenters_EveryParameterIsFelt(t *testing.T) {
 
 func TestSegmenters_ExportsEqualTheReference(t *testing.T) {
 	all := tinySegmenters(unchanged)
-	for name, n := range tinyPapers() {
+	for name, n := range tinyPapers(0.3) {
 		all[name] = n
 	}
 	for name, n := range all {
