@@ -18,6 +18,8 @@ type draft struct {
 	consts  map[string]*tensor // by content, so that each is written once
 	weights []*tensor          // parameters and states as they were given
 	count   *int               // tensors made, in this draft and the bodies inside
+	hidden  bool               // the shapes inside are not written (lean.go)
+	within  bool               // nor those of inputs and outputs: it is a body
 }
 
 // draftOutput is a tensor that leaves the graph under a name.

@@ -28,6 +28,9 @@ type EncodeOptions struct {
 	// KeepWeights keeps weights that folding changed in the file as they were, too,
 	// so that DecodeWeights gives back all of them.
 	KeepWeights bool
+	// Lean hides the shapes inside, so that the runtime gives each tensor back
+	// after its last reader: less memory, and somewhat slower (lean.go).
+	Lean bool
 	// Verbatim writes every operator as it was made, without tidying (tidy.go):
 	// for comparing.
 	Verbatim bool

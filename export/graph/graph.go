@@ -38,6 +38,7 @@ type Graph struct {
 
 	replaying bool // leaves are found again instead of made
 	noiseNext int  // number of the next Noise
+	frugal    bool // some of it is recomputed in training
 }
 
 // New gives an empty graph.

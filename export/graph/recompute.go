@@ -19,6 +19,7 @@ func Recompute(x []*Value, f func(x []*Value) *Value) *Value {
 	if !g.Training || y.node.id < first {
 		return y
 	}
+	g.frugal = true
 	wrt := append(slices.Clone(x), g.captured(first, x)...)
 	return withGradient("Recompute", y, wrt, func(dy *Value) []*Value {
 		dy = full(dy, y.shape)

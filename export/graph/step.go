@@ -129,6 +129,7 @@ func encodeStep(g *Graph, what string, loss *Value, extra []Output, o EncodeOpti
 		return nil, fmt.Errorf("%s of %s: %w", what, g.Name, err)
 	}
 	o.Weights, o.Fold = nil, true
+	o.Lean = o.Lean || g.frugal
 	return encodeModel(g, append(outs, extra...), o, s.replaced)
 }
 

@@ -26,6 +26,11 @@ func newModel(d *draft, o EncodeOptions) (*Model, error) {
 	if err := d.verify(); err != nil {
 		return nil, err
 	}
+	if o.Lean {
+		if err := d.lean(); err != nil {
+			return nil, err
+		}
+	}
 	nameAll(d)
 	var head, opset message
 	opset.text(1, "")
@@ -197,7 +202,7 @@ func (d *draft) proto() rope {
 	}
 	for _, n := range d.nodes {
 		for _, t := range n.out {
-			if !leaving[t] {
+			if !leaving[t] && !d.hidden {
 				rest.bytes(13, t.info())
 			}
 		}
@@ -255,7 +260,9 @@ func (t *tensor) info() message {
 		dims.bytes(1, dim)
 	}
 	tensor.integer(1, t.kind)
-	tensor.bytes(2, dims)
+	if t.maker != nil || !t.owner.within {
+		tensor.bytes(2, dims)
+	}
 	kind.bytes(1, tensor)
 	m.text(1, t.name)
 	m.bytes(2, kind)
