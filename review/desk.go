@@ -27,7 +27,7 @@ type Config struct {
 	// one sentence why they run on the CPU instead.
 	Provider string
 	Notice   func(sentence string)
-	Author  string // signs what is stored
+	Author   string // signs what is stored
 	// Models replaces shipped networks by name, such as one that was fine-tuned.
 	Models map[string]*models.Model
 }

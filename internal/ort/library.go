@@ -29,8 +29,22 @@ var initialise = sync.OnceValue(func() error {
 	if err := onnx.InitializeEnvironment(onnx.WithLogLevelError()); err != nil {
 		return fmt.Errorf("ONNX Runtime library %s cannot be loaded: %w", path, err)
 	}
-	return nil
+	return shareMemory()
 })
+
+// shareMemory gives all sessions one arena. Each would keep its own at the largest
+// size that it ever had, though they seldom run at the same time: a training holds a
+// session for each size of batch and one for the validation.
+func shareMemory() error {
+	cpu, err := onnx.GetMemoryInfo()
+	if err == nil {
+		err = onnx.CreateAndRegisterAllocator(cpu, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("share memory between ONNX Runtime's sessions: %w", err)
+	}
+	return nil
+}
 
 // logLevel is what ONNX Runtime itself may write to standard error.
 const logLevel = onnx.LoggingLevelError

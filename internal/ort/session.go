@@ -70,6 +70,7 @@ func newOptions(o Options) (*onnx.SessionOptions, error) {
 	steps := []error{options.SetMemPattern(false)}
 	// Threads that spin while they wait starve the window and every neighbour.
 	steps = append(steps, options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"))
+	steps = append(steps, options.AddSessionConfigEntry("session.use_env_allocators", "1"))
 	if o.Threads > 0 {
 		steps = append(steps, options.SetIntraOpNumThreads(o.Threads))
 	}
