@@ -107,6 +107,7 @@ type SegmentationTask struct {
 	crops       []crop   // the sizes of a batch
 	mix         float64  // share of batches of the second size
 	batch       int      // studies in a batch
+	epoch       int      // batches in an epoch
 	main, deep  loss.Of  // chosen by name, for the output and the deep supervision; nil: the recipe's
 	spectral    float64  // weight of the spectral correlation term beside the recipe's loss
 	train, held []Segment
@@ -173,7 +174,11 @@ func (t *SegmentationTask) Batch(n int) map[string]ort.Tensor {
 		place := n*t.batch + b
 		samples[b] = t.sample(source(t.seed, place, 0), t.study(place), t.crops[t.SizeOf(n)])
 	}
-	return joined(samples)
+	in := joined(samples)
+	if t.epoch > 0 {
+		in["deep_weight"] = scalar(loss.DeepSupervisionWeight(n / t.epoch))
+	}
+	return in
 }
 
 // joined puts samples of one into a batch.
@@ -350,13 +355,30 @@ func (t *SegmentationTask) LossOf(g *graph.Graph, size int) *graph.Value {
 		logits := out["_aux"+strconv.Itoa(n)]
 		aux = append(aux, t.classLoss(logits, loss.Shrink(truth, logits), noSacrum, false))
 	}
-	total := loss.DeepSupervision(main, aux, loss.DeepSupervisionWeight(0))
+	total := t.supervised(main, aux)
 	named := loss.CrossEntropy(out["_level_aux1"], level, levelWeights(), mask)
 	if coarse := out["_level_aux4"]; coarse != nil {
 		shrunk := loss.CrossEntropy(coarse, loss.Shrink(level, coarse), levelWeights(), loss.Shrink(mask, coarse))
 		named = graph.Add(named, graph.MulScalar(shrunk, 0.5))
 	}
 	return graph.Add(total, graph.MulScalar(named, 0.5))
+}
+
+// supervised adds the mean of the deep supervision's losses. Its weight falls from
+// epoch to epoch as the paper's does, where the task knows how long an epoch is.
+func (t *SegmentationTask) supervised(main *graph.Value, aux []*graph.Value) *graph.Value {
+	if t.epoch == 0 {
+		return loss.DeepSupervision(main, aux, loss.DeepSupervisionWeight(0))
+	}
+	weight := main.Graph().Input("deep_weight", 1)
+	if len(aux) == 0 {
+		return main
+	}
+	sum := aux[0]
+	for _, a := range aux[1:] {
+		sum = graph.Add(sum, a)
+	}
+	return graph.Add(main, graph.Mul(graph.MulScalar(sum, 1/float64(len(aux))), weight))
 }
 
 // levelWeights make the background, nine tenths of all voxels, count for less.

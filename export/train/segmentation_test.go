@@ -180,3 +180,28 @@ func TestSegmentationNetworks_ServeInference(t *testing.T) {
 		t.Errorf("segmented by %v", a.Models)
 	}
 }
+
+func TestSegmentationTask_DeepSupervisionFades(t *testing.T) {
+	net := smallSpines(t)["unet3plus"]
+	total := func(epoch, n int) float64 {
+		task := smallTask(t, net)
+		task.epoch = epoch
+		g := graph.New("loss")
+		l := task.Loss(g)
+		in := map[string][]float32{}
+		for name, tensor := range task.Batch(1) {
+			in[name] = tensor.Data
+		}
+		if epoch > 0 {
+			in["deep_weight"] = task.Batch(n)["deep_weight"].Data
+		}
+		return float64(graph.Eval([]*graph.Value{l}, in, g.InitParams(1))[0][0])
+	}
+	plain, first, later, last := total(0, 0), total(2, 59), total(2, 60), total(2, 120)
+	if math.Abs(plain-first) > 1e-5 {
+		t.Errorf("in the first epochs the loss is %g, by the weight 0.4 %g", first, plain)
+	}
+	if fell, next := first-later, later-last; !(fell > 1e-3) || math.Abs(next-0.8*fell) > 1e-4 {
+		t.Errorf("every 30 epochs the loss goes %g, %g, %g: not by 0.8", first, later, last)
+	}
+}

@@ -208,7 +208,8 @@ func newSegmentation(ctx context.Context, o Options, r recipe) (Task, error) {
 		return nil, err
 	}
 	s := net.Inputs()[0].Shape
-	t := &SegmentationTask{net: net, d: s[2], h: s[3], w: s[4], mix: o.Mix, batch: r.batch, seed: o.Seed,
+	t := &SegmentationTask{net: net, d: s[2], h: s[3], w: s[4], mix: o.Mix, batch: r.batch,
+		epoch: r.epoch * max(o.Accumulate, 1), seed: o.Seed,
 		spacing: gridMM(), sessions: o.sessions()}
 	if err := t.chooseLoss(o.Loss, o.Spectral); err != nil {
 		return nil, err

@@ -251,7 +251,7 @@ func TestRun_RefusesAnotherNetworksCheckpoint(t *testing.T) {
 	other := checkpoint{Net: "unet", Preset: "tiny", vectors: map[string][]float32{"theta": {1}}}
 	for want, c := range map[string]checkpoint{
 		"is of unet tiny, not of square tiny": other,
-		`2 numbers of "theta"`:                {Net: "square", Preset: "tiny", vectors: map[string][]float32{"theta": {1, 2}}},
+		`is of another network`:               {Net: "square", Preset: "tiny", vectors: map[string][]float32{"theta": {1, 2}}},
 	} {
 		if err := writeCheckpoint(filepath.Join(dir, "checkpoint"), c); err != nil {
 			t.Fatal(err)
