@@ -253,28 +253,30 @@ func (p *phases) joinKernel(w *Value) *Value {
 	return sliceBox(w, make([]int, len(w.shape)), join(w.shape[:2], p.of.kernel))
 }
 
-// spaceToDepth turns (N,C,a*s,..) into (N,C*prod(s),a,..).
+// spaceToDepth turns (N,C,a*s,..) into (N,C*prod(s),a,..), the phase of the first
+// axis innermost. One axis at a time: a transpose that moves one axis copies runs,
+// a transpose of all of them copies number by number.
 func spaceToDepth(x *Value, length, stride []int) *Value {
-	shape, perm := x.shape[:2], []int{0, 1}
-	var inner []int
-	for i := range length {
-		shape = join(shape, []int{length[i], stride[i]})
-		inner = append(inner, 2+2*i)
-		perm = append(perm, 3+2*i)
+	outer, before := x.shape[0]*x.shape[1], size(x.shape[2:])
+	y := x
+	for i := len(length) - 1; i >= 0; i-- {
+		before /= length[i] * stride[i] // sizes of the axes before this one
+		y = Transpose(Reshape(y, outer, before*length[i], stride[i], size(length[i+1:])), 0, 2, 1, 3)
+		outer *= stride[i]
 	}
-	y := Transpose(Reshape(x, shape...), join(perm, inner)...)
 	return Reshape(y, join([]int{x.shape[0], x.shape[1] * size(stride)}, length)...)
 }
 
 // depthToSpace turns (N,C*prod(s),a,..) into (N,C,a*s,..).
 func depthToSpace(x *Value, length, stride []int) *Value {
-	d := len(length)
-	ch := x.shape[1] / size(stride)
-	perm, shape := []int{0, 1}, []int{x.shape[0], ch}
+	outer, before := x.shape[0]*x.shape[1], 1
+	shape := []int{x.shape[0], x.shape[1] / size(stride)}
+	y := x
 	for i := range length {
-		perm = append(perm, 2+d+i, 2+i)
+		outer /= stride[i]
+		y = Transpose(Reshape(y, outer, stride[i], before*length[i], size(length[i+1:])), 0, 2, 1, 3)
+		before *= length[i] * stride[i]
 		shape = append(shape, length[i]*stride[i])
 	}
-	y := Reshape(x, join([]int{x.shape[0], ch}, stride, length)...)
-	return Reshape(Transpose(y, perm...), shape...)
+	return Reshape(y, shape...)
 }

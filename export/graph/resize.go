@@ -42,26 +42,44 @@ func nearestWeights(from, to int) []float32 {
 // AvgPool averages over blocks; the stride is the kernel and a rest is dropped.
 func AvgPool(x *Value, kernel ...int) *Value {
 	sizes := pooled("AvgPool", x, kernel)
-	if x.node.graph.FreeVolume {
-		return averageFree(x, sizes, kernel)
+	shape := join(x.shape[:2], sizes)
+	o := &op{kind: "AveragePool", attrs: []attr{intsAttr("kernel_shape", kernel), intsAttr("strides", kernel)}}
+	o.grad = func(n *node, dy []*Value) []*Value {
+		if n.graph.FreeVolume {
+			fail("AvgPool", "has no gradient while the volume size is left open", x.shape)
+		}
+		return []*Value{spread(dy[0], kernel, x.shape)}
 	}
-	for i, k := range kernel {
-		x = resampleAxis(x, 2+i, sizes[i], meanWeights(k))
+	o.eval = func(_ *node, in []array) []array {
+		from := make([]int, len(shape))
+		return []array{gather(shape, func(pos []int) float64 {
+			sum := 0.0
+			each(kernel, func(_ int, tap []int) {
+				copy(from, pos[:2])
+				for i, k := range kernel {
+					from[2+i] = pos[2+i]*k + tap[i]
+				}
+				sum += in[0].at(from)
+			})
+			return sum / float64(size(kernel))
+		})}
 	}
-	return x
+	return apply1(o, shape, x)
 }
 
-// meanWeights is the matrix of means over blocks of k.
-func meanWeights(k int) func(from, to int) []float32 {
-	return func(from, to int) []float32 {
-		m := make([]float32, from*to)
-		for o := range to {
-			for j := range k {
-				m[o*from+o*k+j] = 1 / float32(k)
+// spread gives each element of a block its share of the block's gradient, and zeros
+// to what no block holds.
+func spread(dy *Value, kernel, shape []int) *Value {
+	for i := len(kernel) - 1; i >= 0; i-- {
+		dy = resampleAxis(dy, 2+i, shape[2+i], func(from, to int) []float32 {
+			m := make([]float32, from*to)
+			for at := range from * kernel[i] {
+				m[at*from+at/kernel[i]] = 1 / float32(kernel[i])
 			}
-		}
-		return m
+			return m
+		})
 	}
+	return dy
 }
 
 // GlobalAvgPool averages over all spatial axes: (N,C,..) to (N,C).

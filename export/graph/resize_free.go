@@ -15,7 +15,18 @@ func resizeFree(mode string, x *Value, sizes []int, weights func(from, to int) [
 	if mode == "nearest" {
 		attrs = []attr{textAttr("mode", mode), textAttr("coordinate_transformation_mode", "asymmetric"), textAttr("nearest_mode", "floor")}
 	}
-	o := freeOp("Resize", sizes, func(int) func(from, to int) []float32 { return weights })
+	o := &op{kind: "Resize"}
+	o.grad = func(n *node, _ []*Value) []*Value {
+		fail("Resize", "has no gradient while the volume size is left open", n.in[0].shape)
+		return nil
+	}
+	o.eval = func(_ *node, in []array) []array {
+		y := in[0]
+		for i, to := range sizes {
+			y = y.along(2+i, to, weights(y.shape[2+i], to))
+		}
+		return []array{y}
+	}
 	o.encode = func(e *encoder, n *node) {
 		in := []string{e.name(x), "", "", e.ints(shape)}
 		if factors, ok := wholeFactors(x.shape, shape); ok {
@@ -36,30 +47,6 @@ func wholeFactors(from, to []int) ([]float32, bool) {
 		factors = append(factors, float32(to[i]/from[i]))
 	}
 	return factors, true
-}
-
-// averageFree is an ONNX AveragePool.
-func averageFree(x *Value, sizes, kernel []int) *Value {
-	o := freeOp("AveragePool", sizes, func(i int) func(from, to int) []float32 { return meanWeights(kernel[i]) })
-	o.attrs = []attr{intsAttr("kernel_shape", kernel), intsAttr("strides", kernel)}
-	return apply1(o, join(x.shape[:2], sizes), x)
-}
-
-// freeOp is an operator that multiplies each spatial axis by a matrix.
-func freeOp(kind string, sizes []int, weights func(axis int) func(from, to int) []float32) *op {
-	o := &op{kind: kind}
-	o.grad = func(n *node, _ []*Value) []*Value {
-		fail(kind, "has no gradient while the volume size is left open", n.in[0].shape)
-		return nil
-	}
-	o.eval = func(_ *node, in []array) []array {
-		x := in[0]
-		for i, to := range sizes {
-			x = x.along(2+i, to, weights(i)(x.shape[2+i], to))
-		}
-		return []array{x}
-	}
-	return o
 }
 
 // along multiplies an axis by a matrix (to, from).
