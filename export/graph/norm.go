@@ -113,13 +113,13 @@ func normalise(x, gamma, beta *Value, axes []int, eps float64, stats func(mean, 
 	}
 	inv := Reciprocal(Sqrt(AddScalar(variance, eps)))
 	scale := Mul(inv, Reshape(gamma, wide...))
-	y := Add(Mul(centred, scale), Reshape(beta, wide...))
+	y := affine(centred, scale, Reshape(beta, wide...))
 	return withGradient("Norm", y, []*Value{x, gamma, beta}, func(dy *Value) []*Value {
 		dy = full(dy, x.shape)
 		meanDy := ReduceMean(dy, true, axes...)
 		dot := Mul(ReduceMean(Mul(dy, centred), true, axes...), inv) // mean of dy * xhat
 		count := float64(size(x.shape) / size(meanDy.shape))
-		dx := Mul(Sub(Sub(dy, meanDy), Mul(centred, Mul(dot, inv))), scale)
+		dx := Sub(affine(dy, scale, Neg(Mul(meanDy, scale))), Mul(centred, Mul(Mul(dot, inv), scale)))
 		rest := []int{}
 		for i, d := range meanDy.shape {
 			if i != 1 && d > 1 {
@@ -132,6 +132,25 @@ func normalise(x, gamma, beta *Value, axes []int, eps float64, stats func(mean, 
 			sumTo(MulScalar(meanDy, count), rest, beta.shape),
 		}
 	})
+}
+
+// affine is x * a + b, with a and b (N or 1, C, 1..), as a convolution of each
+// channel by itself: one pass over x where a product and a sum take two.
+func affine(x, a, b *Value) *Value {
+	folded, n := x.shape, 1
+	differ := a.shape[0] > 1 || b.shape[0] > 1
+	if len(x.shape) < 3 || len(x.shape) > 5 || differ && x.node.graph.FreeBatch {
+		return Add(Mul(x, a), b)
+	}
+	if differ { // each channel of each sample is one
+		n = x.shape[0]
+		folded = join([]int{1, n * x.shape[1]}, x.shape[2:])
+	}
+	channels := n * x.shape[1]
+	each := func(v *Value) *Value { return Reshape(full(v, join([]int{n, x.shape[1]}, v.shape[2:])), channels) }
+	kernel := Reshape(each(a), join([]int{channels}, repeat(1, len(x.shape)-1))...)
+	y := Conv(Reshape(x, folded...), kernel, each(b), ConvOpts{Groups: channels})
+	return Reshape(y, x.shape...)
 }
 
 // channelShape makes a (C) tensor broadcast against x: (1,C,1..).
