@@ -64,6 +64,12 @@ func (n *draftNode) compute(in []array) []array {
 		f = func(x, y float64) float64 { return x * y }
 	case "Div":
 		f = func(x, y float64) float64 { return x / y }
+	case "Exp":
+		out := newArray(in[0].shape)
+		for i, x := range in[0].data {
+			out.data[i] = PortableExp(x)
+		}
+		return []array{out}
 	default:
 		if n.eval == nil {
 			return nil

@@ -93,5 +93,5 @@ func (r *Random) Uniform() float64 { return float64(r.Uint64()>>11) / (1 << 53) 
 // Normal has mean 0 and standard deviation 1 (Box-Muller).
 func (r *Random) Normal() float64 {
 	u := 1 - r.Uniform()
-	return math.Sqrt(-2*math.Log(u)) * math.Cos(2*math.Pi*r.Uniform())
+	return math.Sqrt(-2*PortableLog(u)) * PortableCos(r.Uniform())
 }

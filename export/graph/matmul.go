@@ -93,7 +93,7 @@ func gemm(a, b *Value, transA, transB bool) *Value {
 		return []array{gather([]int{m, n}, func(pos []int) float64 {
 			sum := 0.0
 			for i := range k {
-				sum += in[0].pick(pos[0], i, transA) * in[1].pick(i, pos[1], transB)
+				sum += float64(in[0].pick(pos[0], i, transA) * in[1].pick(i, pos[1], transB))
 			}
 			return sum
 		})}

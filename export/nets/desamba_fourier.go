@@ -25,7 +25,7 @@ func (d *desamba) fourier(grid [3]int) *fourier {
 		return f
 	}
 	f := &fourier{g: d.g, grid: grid, half: grid[2]/2 + 1, bandMasks: map[int]*graph.Value{}}
-	f.cosHW, f.sinHW = f.planeMatrix(math.Cos), f.planeMatrix(func(x float64) float64 { return -math.Sin(x) })
+	f.cosHW, f.sinHW = f.planeMatrix(graph.PortableCos), f.planeMatrix(func(turn float64) float64 { return -graph.PortableSin(turn) })
 	if grid[0] > 1 {
 		f.depth = f.depthMatrix()
 	}
@@ -36,14 +36,14 @@ func (d *desamba) fourier(grid [3]int) *fourier {
 // count is the number of frequencies kept.
 func (f *fourier) count() int { return f.grid[0] * f.grid[1] * f.half }
 
-// planeMatrix is part(2 pi (h u/H + w v/W)) / sqrt(HW), rows (h,w), columns (u,v).
+// planeMatrix is part(h u/H + w v/W turns) / sqrt(HW), rows (h,w), columns (u,v).
 func (f *fourier) planeMatrix(part func(float64) float64) *graph.Value {
 	h, w := f.grid[1], f.grid[2]
 	m := make([]float32, 0, h*w*h*f.half)
 	for row := range h * w {
 		for col := range h * f.half {
 			turn := float64((row/w)*(col/f.half)%h)/float64(h) + float64((row%w)*(col%f.half)%w)/float64(w)
-			m = append(m, float32(part(2*math.Pi*turn)/math.Sqrt(float64(h*w))))
+			m = append(m, float32(part(turn)/math.Sqrt(float64(h*w))))
 		}
 	}
 	return graph.Const(f.g, []int{h * w, h * f.half}, m)
@@ -57,8 +57,9 @@ func (f *fourier) depthMatrix() *graph.Value {
 	m := make([]float32, 4*d*d)
 	for u := range d {
 		for z := range d {
-			sin, cos := math.Sincos(2 * math.Pi * float64(u*z%d) / float64(d))
-			c, s := float32(cos/math.Sqrt(float64(d))), float32(sin/math.Sqrt(float64(d)))
+			turn := float64(u*z%d) / float64(d)
+			c := float32(graph.PortableCos(turn) / math.Sqrt(float64(d)))
+			s := float32(graph.PortableSin(turn) / math.Sqrt(float64(d)))
 			m[u*2*d+z], m[u*2*d+d+z] = c, s
 			m[(d+u)*2*d+z], m[(d+u)*2*d+d+z] = -s, c
 		}

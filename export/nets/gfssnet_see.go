@@ -1,7 +1,6 @@
 package nets
 
 import (
-	"math"
 	"strconv"
 
 	"columna/export/graph"
@@ -142,8 +141,9 @@ func deltaBias(e int) []float32 {
 		if e > 1 {
 			t = float64(i) / float64(e-1)
 		}
-		dt := math.Exp(math.Log(0.001) + t*(math.Log(0.1)-math.Log(0.001)))
-		out[i] = float32(math.Log(math.Expm1(dt)))
+		from, to := graph.PortableLog(0.001), graph.PortableLog(0.1)
+		dt := graph.PortableExp(from + float64(t*(to-from)))
+		out[i] = float32(graph.PortableLog(graph.PortableExp(dt) - 1))
 	}
 	return out
 }
@@ -152,7 +152,7 @@ func deltaBias(e int) []float32 {
 func stateLog(e, n int) []float32 {
 	out := make([]float32, e*n)
 	for i := range out {
-		out[i] = float32(math.Log(float64(i%n + 1)))
+		out[i] = float32(graph.PortableLog(float64(i%n + 1)))
 	}
 	return out
 }
