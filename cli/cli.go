@@ -69,7 +69,7 @@ func commands() []command {
 		{"metrics", "REF PRED [--json]", "Dice, IoU, HD95 and ASSD of two label maps", metrics},
 		{"convert", "IN OUT [--labels]", "between DICOM, NIfTI and MetaImage", convert},
 		{"models", "[--json]", "the shipped networks and what is known of them", listModels},
-		{"model build", "NET [--preset P] --out FILE", "an ONNX file of a network with fresh weights", buildModel},
+		{"model build", "NET --out FILE [--preset P] [--kind K] [--batch N]", "a network of fresh weights as ONNX: inference, gradcam or training", buildModel},
 		{"train", "NET [--dir DIR] [--spider DIR]", "train a network; a started run goes on where it stopped", trainNet},
 		{"eval", "[--phantoms N] [--spider DIR]", "measure the models on held-out studies", evaluate},
 		{"bench", "[NAME] [--rounds N] [--json]", "speed and memory, each beside a reference measured in the same run", measure},

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"columna/export/graph"
-	"columna/export/nets"
 	"columna/export/train"
 	"columna/inference"
 	"columna/models"
@@ -57,59 +54,6 @@ func (e *env) runtime() *inference.Runtime {
 		return nil
 	}
 	return &r
-}
-
-// buildModel writes a network with fresh weights.
-func buildModel(e *env, args []string) error {
-	preset := e.flags.String("preset", "compact", "sizes of the network")
-	out := e.flags.String("out", "", "ONNX file to write")
-	seed := e.flags.Uint64("seed", 1, "seed of the weights")
-	words, err := e.parse(args, 1, 1)
-	if err != nil {
-		return err
-	}
-	if err := e.required("out", *out); err != nil {
-		return err
-	}
-	net, err := nets.New(words[0], *preset)
-	if err != nil {
-		return badUsage("%v", err)
-	}
-	w, err := freshWeights(net, *seed)
-	if err != nil {
-		return err
-	}
-	m, err := train.Build(net, w)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(*out, m.ONNX, 0o644); err != nil {
-		return fmt.Errorf("the model cannot be written: %w", err)
-	}
-	m.SHA256 = models.Hash(m.ONNX)
-	m.TrainedOn = "nothing: fresh weights"
-	if e.json {
-		return e.print(modelJSON{m.Spec, ""})
-	}
-	return e.table([][]string{
-		{"net", net.Name() + " " + net.Preset()}, {"parameters", fmt.Sprint(m.Parameters)},
-		{"GFLOPs", fmt.Sprintf("%.3f", m.GFLOPs)}, {"opset", fmt.Sprint(m.Opset)},
-		{"sha256", m.SHA256}, {"file", fmt.Sprintf("%s (%.1f MB)", *out, float64(len(m.ONNX))/1e6)},
-	})
-}
-
-// freshWeights draws the weights that a training would begin with.
-func freshWeights(net nets.Net, seed uint64) (w graph.Weights, err error) {
-	err = graph.Try(func() {
-		g := graph.New(net.Name())
-		in := map[string]*graph.Value{}
-		for _, p := range net.Inputs() {
-			in[p.Name] = g.Input(p.Name, p.Shape...)
-		}
-		net.Forward(g, in)
-		w = g.InitParams(seed)
-	})
-	return w, err
 }
 
 // trainNet trains or goes on training. Its standard output is one JSON line an

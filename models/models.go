@@ -20,16 +20,20 @@ var shipped embed.FS
 
 // Port is a named tensor of a network; -1 is a size that the caller chooses.
 type Port struct {
-	Name  string `json:"name"`
-	Shape []int  `json:"shape"`
+	Name    string   `json:"name"`
+	Shape   []int    `json:"shape"`
+	Free    []string `json:"free,omitempty"`    // names of the sizes that are -1
+	Meaning string   `json:"meaning,omitempty"` // units, normalisation, order of the numbers
 }
 
 // Spec is a model's card.
 type Spec struct {
 	Name       string             `json:"net"`
 	Preset     string             `json:"preset"`
+	Kind       string             `json:"kind,omitempty"` // one of Kinds
 	Inputs     []Port             `json:"inputs"`
 	Outputs    []Port             `json:"outputs"`
+	Sizes      string             `json:"sizes,omitempty"` // which sizes may change, and how
 	Opset      int                `json:"opset"`
 	Parameters int                `json:"parameters"`
 	GFLOPs     float64            `json:"gflops"`

@@ -63,11 +63,7 @@ func (o *EncodeOptions) complete() error {
 // declared inputs stay inputs, needed or not. The same graph gives the same
 // bytes.
 func Encode(g *Graph, outputs []Output, o EncodeOptions) ([]byte, error) {
-	m, err := Export(g, outputs, o)
-	if err != nil {
-		return nil, err
-	}
-	return m.Bytes(), nil
+	return bytesOf(Export(g, outputs, o))
 }
 
 // Export is Encode for models too large to hold twice.
@@ -75,15 +71,14 @@ func Export(g *Graph, outputs []Output, o EncodeOptions) (*Model, error) {
 	return export(g, outputs, o, nil)
 }
 
-// encodeModel writes the model with some values replaced by others.
-func encodeModel(g *Graph, outputs []Output, o EncodeOptions, replaced map[*Value]*Value) ([]byte, error) {
-	m, err := export(g, outputs, o, replaced)
+func bytesOf(m *Model, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
 	return m.Bytes(), nil
 }
 
+// export writes the model with some values replaced by others.
 func export(g *Graph, outputs []Output, o EncodeOptions, replaced map[*Value]*Value) (m *Model, err error) {
 	if err := o.complete(); err != nil {
 		return nil, fmt.Errorf("encode %s: %w", g.Name, err)

@@ -40,6 +40,11 @@ func (o AdamOptions) withDefaults() AdamOptions {
 // GradientStep and UpdateStep do the same in two models: for several batches a
 // step, and for weights too many to keep in memory so many times.
 func TrainingStep(g *Graph, loss *Value, extra []Output, o AdamOptions) ([]byte, error) {
+	return bytesOf(TrainingModel(g, loss, extra, o))
+}
+
+// TrainingModel is TrainingStep as a model that can be described and streamed.
+func TrainingModel(g *Graph, loss *Value, extra []Output, o AdamOptions) (*Model, error) {
 	o = o.withDefaults()
 	return encodeStep(g, "training step", loss, extra, o.File, func(s *stepper) []Output {
 		length, step := norm(s.gradient), g.Input("step", 1)
@@ -64,14 +69,14 @@ func TrainingStep(g *Graph, loss *Value, extra []Output, o AdamOptions) ([]byte,
 // N runs with the share 1/N, the first from a grad of zeros, give the gradient of
 // the mean of N losses in the memory of one.
 func GradientStep(g *Graph, loss *Value, extra []Output) ([]byte, error) {
-	return encodeStep(g, "gradient step", loss, extra, EncodeOptions{}, func(s *stepper) []Output {
+	return bytesOf(encodeStep(g, "gradient step", loss, extra, EncodeOptions{}, func(s *stepper) []Output {
 		sum := Add(g.Input("grad", s.theta.shape...), Mul(s.gradient, g.Input("share", 1)))
 		outs := []Output{{"grad_next", sum}, {"grad_norm", norm(sum)}}
 		if s.state != nil {
 			outs = append(outs, Output{"state_next", s.nextState()})
 		}
 		return outs
-	})
+	}))
 }
 
 // UpdateStep writes a model that makes one step of Adam on n numbers, which may be
@@ -105,7 +110,7 @@ func AverageStep(n int, decay float64) ([]byte, error) {
 }
 
 // encodeStep writes a step in which parameters and states are pieces of vectors.
-func encodeStep(g *Graph, what string, loss *Value, extra []Output, o EncodeOptions, rest func(*stepper) []Output) ([]byte, error) {
+func encodeStep(g *Graph, what string, loss *Value, extra []Output, o EncodeOptions, rest func(*stepper) []Output) (*Model, error) {
 	if len(g.params) == 0 {
 		return nil, fmt.Errorf("%s of %s: the graph has no parameters", what, g.Name)
 	}
@@ -130,7 +135,7 @@ func encodeStep(g *Graph, what string, loss *Value, extra []Output, o EncodeOpti
 	}
 	o.Weights, o.Fold = nil, true
 	o.Lean = o.Lean || g.frugal
-	return encodeModel(g, append(outs, extra...), o, s.replaced)
+	return export(g, append(outs, extra...), o, s.replaced)
 }
 
 // stepper makes a step of a graph.

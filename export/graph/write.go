@@ -5,8 +5,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"maps"
 	"math"
-	"sort"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -14,8 +15,30 @@ import (
 // Model is an ONNX model ready to be written. It holds the weights only once,
 // as they were given, so that a model of a billion numbers fits in memory.
 type Model struct {
+	// Inputs and Outputs are what the model takes and gives.
+	Inputs, Outputs []Port
+
 	parts rope
 	size  int64
+}
+
+// Port is an input or output of a model. A size left open is -1 in Shape, and its
+// name is at the same place in Free.
+type Port struct {
+	Name  string
+	Shape []int
+	Free  []string
+}
+
+// port describes a named tensor.
+func (t *tensor) port() Port {
+	p := Port{Name: t.name, Shape: slices.Clone(t.shape), Free: make([]string, len(t.shape))}
+	for i, dim := range t.dims {
+		if dim != "" {
+			p.Shape[i], p.Free[i] = -1, dim
+		}
+	}
+	return p
 }
 
 // maxModel is where protobuf, and so ONNX, ends.
@@ -41,26 +64,35 @@ func newModel(d *draft, o EncodeOptions) (*Model, error) {
 	parts.embed(7, d.proto())
 	var tail message
 	tail.bytes(8, opset)
-	keys := make([]string, 0, len(o.Doc))
-	for k := range o.Doc {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	for _, k := range keys {
-		var p message
-		p.text(1, k)
-		p.text(2, o.Doc[k])
-		tail.bytes(14, p)
-	}
 	parts = append(parts, chunk{bytes: tail})
 	if o.KeepWeights {
 		parts.embedTrained(d)
 	}
-	m := &Model{parts: parts, size: parts.size()}
+	m := &Model{parts: parts}
+	m.Describe(o.Doc)
+	for _, t := range d.inputs {
+		m.Inputs = append(m.Inputs, t.port())
+	}
+	for _, out := range d.outputs {
+		m.Outputs = append(m.Outputs, out.from.port())
+	}
 	if m.size > maxModel {
 		return nil, fmt.Errorf("the model takes %.2f GB, and an ONNX file ends at 2.15 GB (2^31 bytes): choose a smaller preset", float64(m.size)/1e9)
 	}
 	return m, nil
+}
+
+// Describe adds metadata, in the order of its keys.
+func (m *Model) Describe(doc map[string]string) {
+	var text message
+	for _, k := range slices.Sorted(maps.Keys(doc)) {
+		var p message
+		p.text(1, k)
+		p.text(2, doc[k])
+		text.bytes(14, p)
+	}
+	m.parts = append(m.parts, chunk{bytes: text})
+	m.size = m.parts.size()
 }
 
 // embedTrained adds the weights that folding changed, as they were trained: as

@@ -32,6 +32,30 @@ type Resizable interface {
 	Crop(size [3]int) (Net, error)
 }
 
+// SizeRule says which sizes of a network's file may change.
+func SizeRule(n Net, batch, volume bool) string {
+	rule := "one batch size"
+	if batch {
+		rule = "any batch size"
+	}
+	r, ok := n.(Resizable)
+	if !ok || r.Multiple() == [3]int{} {
+		return rule + "; the rest is fixed by the network"
+	}
+	if !volume {
+		return rule + "; the volume size is fixed in this file"
+	}
+	for a, m := range r.Multiple() {
+		if m > 0 {
+			rule += fmt.Sprintf("; %s a whole multiple of %d", axisNames()[a], m)
+		}
+	}
+	return rule
+}
+
+// axisNames are the names of the open sizes of D, H and W.
+func axisNames() [3]string { return [3]string{"depth", "height", "width"} }
+
 // Inference encodes the network with constant weights w as an ONNX model for any
 // batch size; doc becomes the model's metadata.
 func Inference(n Net, w graph.Weights, doc map[string]string) ([]byte, error) {
@@ -118,7 +142,7 @@ func freeSizes(n Net, o ExportOptions) (free []graph.Free, axes []int, err error
 			continue
 		}
 		p := primes[a]
-		free = append(free, graph.Free{Name: [3]string{"depth", "height", "width"}[a], Sizes: [3]int{m * p[0], m * p[1], m * p[2]}})
+		free = append(free, graph.Free{Name: axisNames()[a], Sizes: [3]int{m * p[0], m * p[1], m * p[2]}})
 		axes = append(axes, a)
 	}
 	return free, axes, nil

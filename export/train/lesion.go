@@ -162,9 +162,6 @@ func lesionFigures(hit, all [spine.LesionClassCount]float64, top3 float64) Valid
 // Card says what DeSamba knows.
 func (t *LesionTask) Card(spec *models.Spec) {
 	spec.SizeVox = [3]int{t.w, t.h, t.d}
-	for c := range spine.LesionClassCount {
-		spec.Labels = append(spec.Labels, spine.LesionClass(c).String())
-	}
 	spec.TrainedOn = t.about
 	spec.Limits = "Synthetic phantoms only: unvalidated on patients. The spondylitis head is untrained. Not a medical device."
 	spec.Licence = "Apache-2.0"

@@ -457,7 +457,6 @@ func crossEntropyOf(probs, truth *graph.Value) *graph.Value {
 // Card says what the network knows.
 func (t *SegmentationTask) Card(spec *models.Spec) {
 	spec.SizeVox, spec.SpacingMM = [3]int{t.w, t.h, t.d}, t.spacing
-	spec.Labels = []string{"background", "vertebral body", "disc", "canal", "sacrum", "posterior elements"}
 	spec.TrainedOn = t.about
 	spec.Limits = "Phantoms, and SPIDER slabs of one scanner around the midline: lateral slices, other scanners, T1 and STIR " +
 		"of patients and the sacrum are known from phantoms only. Not a medical device."

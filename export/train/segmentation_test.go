@@ -162,11 +162,10 @@ func TestSegmentationNetworks_ServeInference(t *testing.T) {
 	}
 	g := graph.New("weights")
 	net.Forward(g, inputs(g, net, 1))
-	m, err := Build(net, g.InitParams(1))
+	m, err := Build(net, g.InitParams(1), (&SegmentationTask{d: 16, h: 192, w: 128, spacing: gridMM()}).Card)
 	if err != nil {
 		t.Fatal(err)
 	}
-	(&SegmentationTask{d: 16, h: 192, w: 128, spacing: gridMM()}).Card(&m.Spec)
 	p, err := inference.New(inference.Config{Models: map[string]*models.Model{inference.SegmentationNet: m}, Threads: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -126,7 +126,7 @@ func (r recipe) with(o Options) recipe {
 // config is the run that a recipe and options make.
 func (r recipe) config(o Options) Config {
 	return Config{Dir: o.Dir, Steps: r.steps, EpochLen: r.epoch, Accumulate: o.Accumulate,
-		LR: r.rate, Warmup: min(100, r.steps/10), Schedule: o.Schedule, ClipNorm: 1, EMA: o.EMA, Patience: o.Patience, Seed: o.Seed,
+		LR: r.rate, Warmup: min(100, r.steps/10), Schedule: o.Schedule, ClipNorm: clipNorm, EMA: o.EMA, Patience: o.Patience, Seed: o.Seed,
 		Session: o.sessions(), Limit: o.Limit, Log: o.Log}
 }
 

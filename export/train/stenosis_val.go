@@ -86,7 +86,6 @@ func (t *StenosisTask) Card(spec *models.Spec) {
 	spec.SizeVox = [3]int{t.size, t.size, 1}
 	mm := inference.CropFOVMM / float64(t.size)
 	spec.SpacingMM = [3]float64{mm, mm, 0}
-	spec.Labels = []string{"normal_mild", "moderate", "severe"}
 	spec.TrainedOn = t.about
 	spec.Limits = "Synthetic phantoms only: unvalidated on patients. Not a medical device."
 	spec.Licence = "Apache-2.0"

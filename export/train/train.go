@@ -327,11 +327,12 @@ func (r *run) save() error {
 }
 
 func (r *run) export(w graph.Weights, val Validation) error {
-	m, err := Build(r.task.Net(), w)
+	m, err := Build(r.task.Net(), w, func(s *models.Spec) {
+		r.task.Card(s)
+		s.Figures = val.Figures
+	})
 	if err != nil {
 		return err
 	}
-	r.task.Card(&m.Spec)
-	m.Figures = val.Figures
 	return models.Save(filepath.Join(r.cfg.Dir, "best"), m)
 }
