@@ -50,13 +50,14 @@ type Options struct {
 type benchmark struct {
 	name  string
 	alone bool // wants a process of its own
+	heavy bool // takes minutes or gigabytes: runs only if the name asked for says "paper"
 	run   func(ctx context.Context, l *lab) ([]Result, error)
 }
 
 // benchmarks lists them all in the order in which they run.
 func benchmarks() []benchmark {
 	var all []benchmark
-	for _, list := range [][]benchmark{peaks(), operators(), networks(), reading()} {
+	for _, list := range [][]benchmark{peaks(), operators(), networks(), papers(), reading()} {
 		all = append(all, list...)
 	}
 	return all
@@ -102,6 +103,9 @@ func choose(o Options) []benchmark {
 	var out []benchmark
 	for _, b := range benchmarks() {
 		part := strings.Contains(b.name, o.Name) || strings.HasPrefix(o.Name, b.name+"/")
+		if b.heavy && !strings.Contains(o.Name, "paper") {
+			continue
+		}
 		if b.name == o.Name || part && !o.Exact {
 			out = append(out, b)
 		}

@@ -25,11 +25,11 @@ const promise = "the promise"
 // reading are the promises that can be measured without a window.
 func reading() []benchmark {
 	return []benchmark{
-		{"reading/screen", true, onStudy(readScreen)},
-		{"reading/open", true, onStudy(readOpen)},
-		{"reading/analyse", true, onStudy(readAnalyse)},
-		{"reading/worklist", true, readWorklist},
-		{"reading/start", false, readStart},
+		{name: "reading/screen", alone: true, run: onStudy(readScreen)},
+		{name: "reading/open", alone: true, run: onStudy(readOpen)},
+		{name: "reading/analyse", alone: true, run: onStudy(readAnalyse)},
+		{name: "reading/worklist", alone: true, run: readWorklist},
+		{name: "reading/start", run: readStart},
 	}
 }
 
