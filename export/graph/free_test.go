@@ -202,8 +202,8 @@ func TestExportFree_RefusesGradientsThatAreNotThere(t *testing.T) {
 			g.FreeBatch = true
 			return DynamicConv(g.Input("x", 3, 2, 4), g.Input("w", 3, 2, 2, 3))
 		},
-		"Resize":      func(g *Graph) *Value { g.FreeVolume = true; return UpsampleLinear(g.Input("x", 3, 2, 4), 2) },
-		"AvgPool":     func(g *Graph) *Value { g.FreeVolume = true; return AvgPool(g.Input("x", 3, 2, 4), 2) },
+		"Resize":  func(g *Graph) *Value { g.FreeVolume = true; return UpsampleLinear(g.Input("x", 3, 2, 4), 2) },
+		"AvgPool": func(g *Graph) *Value { g.FreeVolume = true; return AvgPool(g.Input("x", 3, 2, 4), 2) },
 	} {
 		g := New("net")
 		y := build(g)

@@ -181,6 +181,7 @@ func scanCases() []operatorCase {
 	return []operatorCase{
 		{name: "SelectiveScan", shapes: shapes, lo: 0.1, hi: 1, build: negative(SelectiveScan)},
 		{name: "SelectiveScanReverse", shapes: shapes, lo: 0.1, hi: 1, build: negative(SelectiveScanReverse)},
+		{name: "SelectiveScanTimeMajor", shapes: [][]int{{4, 3, 2}, {4, 3, 2}, {3, 2}, {4, 2, 2}, {4, 2, 2}, {3}}, lo: 0.1, hi: 1, build: negative(SelectiveScanTimeMajor)},
 	}
 }
 

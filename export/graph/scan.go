@@ -21,38 +21,51 @@ func SelectiveScanReverse(u, delta, A, B, C, D *Value) *Value {
 	return selectiveScan(u, delta, A, B, C, D, true)
 }
 
-// selectiveScan works on (L,channels,N): with the many lines innermost every
-// broadcast in the body has long runs, and each step's tensors fit the cache.
 func selectiveScan(u, delta, A, B, C, D *Value, reverse bool) *Value {
-	checkScan(u, delta, A, B, C, D)
-	n, e, s := u.shape[0], u.shape[2], A.shape[1]
-	ut, dt, bt, ct := timeMajor(u), timeMajor(delta), timeMajor(B), timeMajor(C)
-	a := Reshape(Transpose(A, 1, 0), s, e, 1)
-	start := Filled(u.Graph(), 0, s, e, n)
-	outs := scan(scanForward(s, e, n), reverse, []*Value{start}, []*Value{dt, ut, bt, ct}, []*Value{a})
-	y, before := outs[1], outs[2]
-	y = withGradient("SelectiveScan", y, []*Value{dt, ut, a, bt, ct}, func(dy *Value) []*Value {
-		g := u.Graph()
-		state := []*Value{Filled(g, 0, s, e, n), Filled(g, 0, s, e, 1)}
-		outs := scan(scanBackward(s, e, n), !reverse, state, []*Value{dy, dt, ut, bt, ct, before}, []*Value{a})
-		return []*Value{outs[2], outs[3], outs[1], outs[4], outs[5]}
-	})
-	return Add(Transpose(y, 2, 0, 1), Mul(u, D))
+	if len(u.shape) != 3 || len(A.shape) != 2 {
+		fail("SelectiveScan", "wants u (N,L,E) and A (E,S)", u.shape, A.shape)
+	}
+	n, l, e, s := u.shape[0], u.shape[1], u.shape[2], A.shape[1]
+	if !same(delta, n, l, e) || !same(A, e, s) || !same(B, n, l, s) || !same(C, n, l, s) || !same(D, e) {
+		fail("SelectiveScan", "wants u (N,L,E), delta (N,L,E), A (E,S), B (N,L,S), C (N,L,S), D (E)",
+			u.shape, delta.shape, A.shape, B.shape, C.shape, D.shape)
+	}
+	y := scanTimeMajor(timeMajor(u), timeMajor(delta), A, timeMajor(B), timeMajor(C), D, reverse)
+	return Transpose(y, 2, 0, 1)
 }
 
 // timeMajor brings (N,L,F) to (L,F,N).
 func timeMajor(x *Value) *Value { return Transpose(x, 1, 2, 0) }
 
-func checkScan(u, delta, A, B, C, D *Value) {
-	ok := len(u.shape) == 3 && len(A.shape) == 2 && A.shape[0] == u.shape[2]
-	if ok {
-		n, l, e, s := u.shape[0], u.shape[1], u.shape[2], A.shape[1]
-		ok = same(delta, n, l, e) && same(B, n, l, s) && same(C, n, l, s) && same(D, e)
+// SelectiveScanTimeMajor is SelectiveScan in the layout that it computes in: u and
+// delta are (L,E,N), B and C are (L,S,N), the result is (L,E,N). With the many
+// lines innermost every broadcast has long runs, and each step's tensors fit the
+// cache.
+func SelectiveScanTimeMajor(u, delta, A, B, C, D *Value) *Value {
+	if len(u.shape) != 3 || len(A.shape) != 2 {
+		fail("SelectiveScanTimeMajor", "wants u (L,E,N) and A (E,S)", u.shape, A.shape)
 	}
-	if !ok {
-		fail("SelectiveScan", "wants u (N,L,E), delta (N,L,E), A (E,S), B (N,L,S), C (N,L,S), D (E)",
+	l, e, n, s := u.shape[0], u.shape[1], u.shape[2], A.shape[1]
+	if !same(delta, l, e, n) || !same(A, e, s) || !same(B, l, s, n) || !same(C, l, s, n) || !same(D, e) {
+		fail("SelectiveScanTimeMajor", "wants u (L,E,N), delta (L,E,N), A (E,S), B (L,S,N), C (L,S,N), D (E)",
 			u.shape, delta.shape, A.shape, B.shape, C.shape, D.shape)
 	}
+	return scanTimeMajor(u, delta, A, B, C, D, false)
+}
+
+func scanTimeMajor(u, delta, A, B, C, D *Value, reverse bool) *Value {
+	e, n, s := u.shape[1], u.shape[2], A.shape[1]
+	a := Reshape(Transpose(A, 1, 0), s, e, 1)
+	start := Filled(u.Graph(), 0, s, e, n)
+	outs := scan(scanForward(s, e, n), reverse, []*Value{start}, []*Value{delta, u, B, C}, []*Value{a})
+	y, before := outs[1], outs[2]
+	y = withGradient("SelectiveScan", y, []*Value{delta, u, a, B, C}, func(dy *Value) []*Value {
+		g := u.Graph()
+		state := []*Value{Filled(g, 0, s, e, n), Filled(g, 0, s, e, 1)}
+		outs := scan(scanBackward(s, e, n), !reverse, state, []*Value{dy, delta, u, B, C, before}, []*Value{a})
+		return []*Value{outs[2], outs[3], outs[1], outs[4], outs[5]}
+	})
+	return Add(y, Mul(u, Reshape(D, e, 1)))
 }
 
 func same(v *Value, shape ...int) bool {

@@ -114,22 +114,23 @@ func (b *gfssnet) scan(s int, x *graph.Value, axis int) *graph.Value {
 	k := [3]int{1, 1, 1}
 	k[axis-2] = b.cfg.ScanKernel[s]
 	u := toLines(graph.Silu(b.depthwise("conv", x, k)), axis)
-	lines := u.Shape()[0]
-	y := b.selective(b.cfg.State[s], graph.Concat(0, u, graph.Flip(u, 1)))
-	halves := graph.Split(y, 0, lines, lines)
-	return fromLines(graph.Add(halves[0], graph.Flip(halves[1], 1)), axis, x.Shape())
+	lines := u.Shape()[2]
+	y := b.selective(b.cfg.State[s], graph.Concat(2, u, graph.Flip(u, 0)))
+	halves := graph.Split(y, 2, lines, lines)
+	return fromLines(graph.Add(halves[0], graph.Flip(halves[1], 0)), axis, x.Shape())
 }
 
-// selective is Mamba's S6 on lines u (N,L,E) with state size n: step, input and
+// selective is Mamba's S6 on lines u (L,E,N) with state size n: step, input and
 // output matrices are linear in u.
 func (b *gfssnet) selective(n int, u *graph.Value) *graph.Value {
-	e := u.Shape()[2]
+	e := u.Shape()[1]
 	w := b.g.Param("project", []int{e, e + 2*n}, graph.XavierInit(e, e+2*n))
-	parts := graph.Split(graph.Linear(u, w, nil), 2, e, n, n)
-	delta := graph.Softplus(graph.Add(parts[0], b.g.Param("delta", []int{e}, graph.ValuesInit(deltaBias(e)))))
+	parts := graph.Split(graph.MatMul(graph.Transpose(w, 1, 0), u), 1, e, n, n)
+	bias := b.g.Param("delta", []int{e}, graph.ValuesInit(deltaBias(e)))
+	delta := graph.Softplus(graph.Add(parts[0], graph.Reshape(bias, e, 1)))
 	a := graph.Neg(graph.Exp(b.g.Param("a_log", []int{e, n}, graph.ValuesInit(stateLog(e, n)))))
 	d := b.g.Param("d", []int{e}, graph.ConstInit(1))
-	return graph.SelectiveScan(u, delta, a, parts[1], parts[2], d)
+	return graph.SelectiveScanTimeMajor(u, delta, a, parts[1], parts[2], d)
 }
 
 // deltaBias spreads the step sizes softplus(bias) over 0.001..0.1 on a log scale,
@@ -157,21 +158,21 @@ func stateLog(e, n int) []float32 {
 	return out
 }
 
-// linePerm moves axis and then the channels to the end.
+// linePerm brings axis and then the channels to the front.
 func linePerm(axis int) []int {
-	perm := []int{0}
+	perm := []int{axis, 1, 0}
 	for a := 2; a <= 4; a++ {
 		if a != axis {
 			perm = append(perm, a)
 		}
 	}
-	return append(perm, axis, 1)
+	return perm
 }
 
-// toLines turns (B,E,D,H,W) into (lines, length, E).
+// toLines turns (B,E,D,H,W) into (length, E, lines).
 func toLines(x *graph.Value, axis int) *graph.Value {
 	s := x.Shape()
-	return graph.Reshape(graph.Transpose(x, linePerm(axis)...), -1, s[axis], s[1])
+	return graph.Reshape(graph.Transpose(x, linePerm(axis)...), s[axis], s[1], -1)
 }
 
 // fromLines is toLines undone.
