@@ -92,9 +92,12 @@ func TestRun_StopsAndRefuses(t *testing.T) {
 
 func TestChoose_ByPartByWholeAndByResult(t *testing.T) {
 	count := func(o Options) int { return len(choose(o)) }
-	all := len(benchmarks())
+	all := len(benchmarks()) - len(papers())
 	if n := count(Options{}); n != all {
-		t.Errorf("no name chose %d of %d", n, all)
+		t.Errorf("no name chose %d, want all %d but the papers' sizes", n, all)
+	}
+	if n := count(Options{Name: "paper"}); n != len(papers()) {
+		t.Errorf("paper chose %d of %d", n, len(papers()))
 	}
 	if n := count(Options{Name: "conv/"}); n != len(convolutions()) {
 		t.Errorf("conv/ chose %d", n)
