@@ -9,6 +9,34 @@ import (
 	"columna/viewer/render"
 )
 
+// explanation is what the heat map's pane shows of the chosen grade.
+type explanation int
+
+// The explanations in the order in which H goes through them.
+const (
+	unexplained explanation = iota
+	byGradCAM
+	byAttention
+	explanationCount
+)
+
+// kind is what to ask the desk for; an unexplained grade asks nothing.
+func (e explanation) kind() review.HeatKind {
+	if e == byAttention {
+		return review.HeatAttention
+	}
+	return review.HeatStenosis
+}
+
+// title names the map on its button and in its caption.
+func (e explanation) title() string { return [...]string{"Heat map", "Grad-CAM", "Attention"}[e] }
+
+// note says how a map must be read. Attention is of the whole network and knows
+// no grade; Grad-CAM is of the one grade that it is made for.
+func (e explanation) note() string {
+	return [...]string{"", "what spoke for the grade, not where disease is", "where the network looked, not why it graded so"}[e]
+}
+
 // heatJob is the heat map in sight or in the making. A newer request cancels
 // an older one.
 type heatJob struct {
@@ -16,6 +44,12 @@ type heatJob struct {
 	map_   *render.Heat
 	cond   spine.Condition
 	level  spine.Level
+	kind   review.HeatKind
+}
+
+// shows reports whether the map in sight is the one that a request asks for.
+func (h *heatJob) shows(c spine.Condition, l spine.Level, k review.HeatKind) bool {
+	return h.map_ != nil && h.cond == c && h.level == l && h.kind == k
 }
 
 func (h *heatJob) stop() {
@@ -25,28 +59,28 @@ func (h *heatJob) stop() {
 	}
 }
 
-// toggleHeat switches the explanation of the selected grade on or off, or that
-// of the chosen lesion while the list of lesions is in sight. It is off until
-// asked for.
-func (r *room) toggleHeat() {
+// nextHeat goes on to the next explanation of the selected grade: none, its
+// Grad-CAM, the attention. While the list of lesions is in sight it switches that
+// of the chosen lesion instead. There is none until asked for.
+func (r *room) nextHeat() {
 	if r.panel.shown == tabLesions && len(r.findings()) > 0 {
 		r.toggleLesionHeat()
 		return
 	}
-	r.heatOn = !r.heatOn
+	r.explained = (r.explained + 1) % explanationCount
 	r.updateHeat()
 	r.panel.refreshOverlay()
 }
 
 // updateHeat asks for the heat map of the selected cell, if wanted.
 func (r *room) updateHeat() {
-	if r.heatOn && r.heat.map_ != nil && r.heat.cond == r.cond && r.heat.level == r.level {
+	if r.explained != unexplained && r.heat.shows(r.cond, r.level, r.explained.kind()) {
 		return
 	}
 	r.heat.stop()
 	r.showHeat(nil)
 	cell := r.session.Grades()[r.cond][r.level]
-	if !r.heatOn || r.blind || cell.AI.Grade < spine.NormalMild {
+	if r.explained == unexplained || r.blind || cell.AI.Grade < spine.NormalMild {
 		return
 	}
 	if r.session.Mask() == nil {
@@ -54,8 +88,8 @@ func (r *room) updateHeat() {
 	}
 	ctx, cancel := context.WithCancel(r.app.ctx)
 	r.heat.cancel = cancel
-	req := review.HeatmapRequest{Study: r.session.Study(), Mask: r.session.Mask().Clone(), Kind: review.HeatStenosis, Cond: r.cond, Level: r.level}
-	title := fmt.Sprintf("Grad-CAM %s %s · %s", r.cond.Title(), r.level.Title(), gradeName(cell.AI.Grade))
+	req := review.HeatmapRequest{Study: r.session.Study(), Mask: r.session.Mask().Clone(), Kind: r.explained.kind(), Cond: r.cond, Level: r.level}
+	title := fmt.Sprintf("%s %s %s · %s", r.explained.title(), r.cond.Title(), r.level.Title(), gradeName(cell.AI.Grade))
 	r.panes[paneHeat].Scene.Marks.Empty = "computing the heat map …"
 	r.panes[paneHeat].Redraw()
 	r.app.background(ctx, func(ctx context.Context) (func(), error) {
@@ -70,7 +104,7 @@ func (r *room) updateHeat() {
 // heated shows a heat map that has arrived.
 func (r *room) heated(h *review.Heatmap, req review.HeatmapRequest, title string) {
 	r.heat.stop()
-	r.heat.cond, r.heat.level = req.Cond, req.Level
+	r.heat.cond, r.heat.level, r.heat.kind = req.Cond, req.Level, req.Kind
 	m := &render.Heat{Volume: h.Volume, RawMax: h.RawMax, Title: title, Model: shortHash(h.Model), Opacity: 0.55, Legend: true}
 	r.setStack(paneHeat, r.stackOf(h.SeriesUID), "the series of this heat map is not in sight")
 	r.showHeat(m)
@@ -107,9 +141,9 @@ func (r *room) showHeat(m *render.Heat) {
 	r.heat.map_ = m
 	sc := &r.panes[paneHeat].Scene
 	sc.Heat, sc.Overlay = m, nil
-	sc.Marks.Caption, sc.Marks.Note = "Grad-CAM", ""
+	sc.Marks.Caption, sc.Marks.Note = r.explained.title(), ""
 	if m != nil {
-		sc.Marks.Caption, sc.Marks.Note = m.Title, "what the network looked at, not where disease is"
+		sc.Marks.Caption, sc.Marks.Note = m.Title, r.explained.note()
 		sc.Slice, _ = sc.Stack.Nearest(r.cross)
 		r.redraw()
 		return
@@ -120,7 +154,7 @@ func (r *room) showHeat(m *render.Heat) {
 		sc.Marks.Empty = "no AI result yet"
 	case r.blind:
 		sc.Marks.Empty = "hidden while reading blind"
-	case !r.heatOn:
+	case r.explained == unexplained:
 		sc.Marks.Empty = "press H for the heat map of the chosen grade"
 	default:
 		sc.Marks.Empty = "no AI grade in this cell to explain"

@@ -54,7 +54,7 @@ func readingKeys() []command {
 		c(fyne.KeyA, "View", "A / D", "masks fainter, stronger", func(r *room) { r.opacity(-0.05) }),
 		c(fyne.KeyD, "View", "", "", func(r *room) { r.opacity(0.05) }),
 		c(fyne.KeyC, "View", "C", "contour or filled", func(r *room) { r.setContour(!r.overlay.Contour) }),
-		c(fyne.KeyH, "View", "H", "heat map of the chosen grade or, in their list, lesion", (*room).toggleHeat),
+		c(fyne.KeyH, "View", "H", "Grad-CAM, attention, none; a lesion's in its list", (*room).nextHeat),
 		c(fyne.KeySpace, "View", "hold Space", "images only", func(*room) {}),
 		c(fyne.KeyR, "View", "R", "whole slices again", (*room).fitAll),
 		c(fyne.KeyM, "View", "M", "one pane large; also a double click", func(r *room) { r.maximise(r.active) }),

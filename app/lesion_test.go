@@ -14,21 +14,21 @@ import (
 	"columna/spine"
 )
 
-// untrained is DeSamba with fresh weights: what it says is worthless, how it is
+// untrained is a network with fresh weights: what it says is worthless, how it is
 // asked and shown is not.
-func untrained(t *testing.T) map[string]*models.Model {
+func untrained(t *testing.T, name string) map[string]*models.Model {
 	t.Helper()
 	if err := ort.Init(); err != nil {
 		t.Skip(err)
 	}
-	n, err := nets.New("desamba", "compact")
+	n, err := nets.New(name, "compact")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &models.Model{Spec: models.Spec{Name: "desamba", Preset: "compact", Temperature: 1, SHA256: "0123456789abcdef"}}
+	m := &models.Model{Spec: models.Spec{Name: name, Preset: "compact", Temperature: 1, SHA256: "0123456789abcdef"}}
 	var w graph.Weights
 	err = graph.Try(func() {
-		g, in := graph.New("desamba"), map[string]*graph.Value{}
+		g, in := graph.New(name), map[string]*graph.Value{}
 		for _, p := range n.Inputs() {
 			in[p.Name] = g.Input(p.Name, p.Shape...)
 		}
@@ -44,7 +44,9 @@ func untrained(t *testing.T) map[string]*models.Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return map[string]*models.Model{"desamba": m}
+	s := n.Inputs()[0].Shape
+	m.SizeVox = [3]int{s[len(s)-1], s[len(s)-2], 1}
+	return map[string]*models.Model{name: m}
 }
 
 // boxed drags a lesion box on the T2.
@@ -73,7 +75,7 @@ func (r *reader) heated(t *testing.T) (n int) {
 }
 
 func TestLesion_IsClassifiedInTheBackgroundAndExplained(t *testing.T) {
-	r := sitWith(t, untrained(t))
+	r := sitWith(t, untrained(t, "desamba"))
 	t.Run("cancelling leaves nothing", func(t *testing.T) {
 		r.boxed()
 		if !r.app.jobs.busy() || !r.app.jobs.stop.Visible() {

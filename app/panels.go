@@ -71,7 +71,7 @@ func (p *panels) structures() fyne.CanvasObject {
 	r := p.room
 	p.shows = centered("Masks  S", func() { r.setOverlay(r.overlay.Off); r.focusActive() })
 	p.contour = centered("Contour", func() { r.setContour(!r.overlay.Contour); r.focusActive() })
-	p.heat = centered("Heat  H", func() { r.toggleHeat(); r.focusActive() })
+	p.heat = centered(r.explained.title()+"  H", func() { r.nextHeat(); r.focusActive() })
 	p.opacity = widget.NewSlider(0, 1)
 	p.opacity.Step = 0.05
 	p.opacity.Value = r.overlay.Opacity
@@ -120,7 +120,8 @@ func (p *panels) refreshOverlay() {
 	o := p.room.overlay
 	p.shows.set(!o.Off)
 	p.contour.set(o.Contour)
-	p.heat.set(p.room.heatOn)
+	p.heat.say(p.room.explained.title() + "  H")
+	p.heat.set(p.room.explained != unexplained)
 	if p.opacity.Value != o.Opacity {
 		p.opacity.SetValue(o.Opacity)
 	}

@@ -59,12 +59,12 @@ type room struct {
 	touched bool // the mask is no longer the AI's alone
 
 	// what is read
-	cond   spine.Condition
-	level  spine.Level
-	blind  bool
-	heatOn bool
-	heat   heatJob
-	flag   int
+	cond      spine.Condition
+	level     spine.Level
+	blind     bool
+	explained explanation
+	heat      heatJob
+	flag      int
 
 	lesions lesionState
 

@@ -97,7 +97,7 @@ func (r *room) explain(ctx context.Context, q queue) error {
 	if grades[r.cond][r.level].AI.Grade < spine.NormalMild {
 		return nil
 	}
-	r.heatOn = true
+	r.explained = byGradCAM
 	r.chooseCell(r.cond, r.level)
 	r.setMode(reading)
 	words := r.app.jobs.words.Text
