@@ -31,6 +31,7 @@ type EncodeOptions struct {
 	// Lean hides the shapes inside, so that the runtime gives each tensor back
 	// after its last reader: less memory, and somewhat slower (lean.go).
 	Lean bool
+	step bool // a training step, which is lean where that pays
 	// Verbatim writes every operator as it was made, without tidying (tidy.go):
 	// for comparing.
 	Verbatim bool

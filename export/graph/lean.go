@@ -13,6 +13,25 @@ import (
 // Reshape and Expand takes its target from a sum with zeros that come to be only at run
 // time. The runtime then gives each tensor back after its last reader.
 
+// The runtime still looks for a buffer for each tensor whose number of axes it can
+// tell, among all that were given back: the time to load a model grows with the
+// square of its nodes. leanNodes takes a second, 12,000 nodes take ten.
+const (
+	leanNodes   = 4000
+	leanNumbers = 50e6 // that pass through the nodes: 200 MB
+)
+
+// leanPays says whether a draft is large in memory and small in nodes.
+func (d *draft) leanPays() bool {
+	numbers := 0
+	for _, n := range d.nodes {
+		for _, t := range n.out {
+			numbers += size(t.shape)
+		}
+	}
+	return len(d.nodes) <= leanNodes && numbers >= leanNumbers
+}
+
 // lean hides the shapes of a draft that is otherwise ready to be written.
 func (d *draft) lean() error {
 	old := d.nodes

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"testing"
@@ -73,6 +74,29 @@ func TestLean_TellsNoShapeInside(t *testing.T) {
 		}
 		if i := slices.IndexFunc(d.inputs, func(x *tensor) bool { return size(x.shape) > 1 && slices.Contains(n.in, x) }); i >= 0 && n.scope != "lean" {
 			t.Errorf("%s reads the input %s, whose shape is known", n.kind, d.inputs[i].name)
+		}
+	}
+}
+
+func TestTrainingStep_IsLeanWhereThatPays(t *testing.T) {
+	step := func(side, nodes int) []byte {
+		g := New("size")
+		y := Mul(g.Input("x", 1, 4, side, side), g.Param("w", []int{1}, ConstInit(1)))
+		for range nodes {
+			y = Tanh(y)
+		}
+		model, err := TrainingStep(g, ReduceMean(y, false), nil, AdamOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return model
+	}
+	for _, tc := range []struct {
+		side, nodes int
+		want        bool
+	}{{8, 10, false}, {1024, 10, true}, {1024, leanNodes, false}} {
+		if got := bytes.Contains(step(tc.side, tc.nodes), []byte("lean/")); got != tc.want {
+			t.Errorf("%d pixels aside, %d layers: lean %v", tc.side, tc.nodes, got)
 		}
 	}
 }

@@ -133,7 +133,7 @@ func encodeStep(g *Graph, what string, loss *Value, extra []Output, o EncodeOpti
 	if err != nil {
 		return nil, fmt.Errorf("%s of %s: %w", what, g.Name, err)
 	}
-	o.Weights, o.Fold = nil, true
+	o.Weights, o.Fold, o.step = nil, true, true
 	o.Lean = o.Lean || g.frugal
 	return export(g, append(outs, extra...), o, s.replaced)
 }

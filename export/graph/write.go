@@ -49,7 +49,7 @@ func newModel(d *draft, o EncodeOptions) (*Model, error) {
 	if err := d.verify(); err != nil {
 		return nil, err
 	}
-	if o.Lean {
+	if o.Lean || o.step && d.leanPays() {
 		if err := d.lean(); err != nil {
 			return nil, err
 		}
