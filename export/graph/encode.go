@@ -25,8 +25,8 @@ type EncodeOptions struct {
 	Opset int
 	// Fold computes now what depends on weights and constants alone (fold.go).
 	Fold bool
-	// KeepWeights keeps weights that folding changed in the file as they were, too,
-	// so that DecodeWeights gives back all of them.
+	// KeepWeights keeps in the file, as they are, the weights that folding changed and
+	// those that only training needs, so that DecodeWeights gives back all of them.
 	KeepWeights bool
 	// Lean hides the shapes inside, so that the runtime gives each tensor back
 	// after its last reader: less memory, and somewhat slower (lean.go).
@@ -262,6 +262,14 @@ func (e *encoder) leaves(g *Graph, live []*node, w Weights) {
 			e.feed(v, n.label)
 		default:
 			e.weight(v, w[n.label])
+		}
+	}
+	if w == nil {
+		return
+	}
+	for _, p := range slices.Concat(g.params, g.states) {
+		if _, live := e.names[p.Value]; !live && w[p.Name] != nil {
+			e.weight(p.Value, w[p.Name])
 		}
 	}
 }

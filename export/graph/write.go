@@ -95,8 +95,8 @@ func (m *Model) Describe(doc map[string]string) {
 	m.size = m.parts.size()
 }
 
-// embedTrained adds the weights that folding changed, as they were trained: as
-// the initial values of a TrainingInfoProto (20), which runtimes pass over.
+// embedTrained adds the weights that the graph does not hold, as they were trained:
+// as the initial values of a TrainingInfoProto (20), which runtimes pass over.
 func (r *rope) embedTrained(d *draft) {
 	kept := map[string]bool{}
 	for _, t := range d.initializers() {

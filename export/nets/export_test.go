@@ -43,10 +43,13 @@ func drawnFeed(s *ort.Session, batch int, open map[string][]int) map[string]ort.
 		var data []float32
 		for b := range batch {
 			r := graph.NewRandom(uint64(100*i + b))
-			for range volumeOf(shape[1:]) {
+			for j := range volumeOf(shape[1:]) {
 				v := float32(r.Normal())
-				if x.Name == "present" {
-					v = float32(int(r.Uniform() * 2))
+				if x.Name == "present" { // the first sample has all, each other lacks one
+					v = 1
+					if j == b-1 {
+						v = 0
+					}
 				}
 				data = append(data, v)
 			}
@@ -230,16 +233,8 @@ func TestExport_TheWeightsComeBackFromTheFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		plain, err := ExportInference(n, ExportOptions{Weights: w, Batch: 1, Verbatim: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		want, err := graph.DecodeWeights(plain.Bytes())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(want) == 0 || !maps.EqualFunc(got, want, slices.Equal) {
-			t.Errorf("%s: %d of %d weights came back, or changed", name, len(got), len(want))
+		if !maps.EqualFunc(got, w, slices.Equal) {
+			t.Errorf("%s: %d of %d weights came back, or changed", name, len(got), len(w))
 		}
 	}
 }

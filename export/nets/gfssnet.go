@@ -169,7 +169,7 @@ func (n *GFSSNet) Forward(g *graph.Graph, in map[string]*graph.Value) map[string
 	for i, name := range seq {
 		present := graph.Reshape(graph.Slice(in["present"], 1, i, i+1), -1, 1, 1, 1, 1)
 		masked[i] = graph.Mul(in[name], present)
-		g.Scope("see_"+name, func() { stages[i] = b.encode(in[name], present) })
+		g.Scope("see."+name, func() { stages[i] = b.encode(in[name], present) })
 	}
 	skips := b.skips(stages, masked)
 	out := map[string]*graph.Value{}
@@ -213,43 +213,60 @@ func (b *gfssnet) activate(x *graph.Value) *graph.Value {
 	return graph.LeakyRelu(x, 0.01)
 }
 
+// layer builds a layer in a scope of its own, so that parameters become
+// "see.t1.stage2.fuse/w" and nodes "see.t1.stage2.fuse/Conv_1".
+func (b *gfssnet) layer(name string, build func() *graph.Value) (y *graph.Value) {
+	b.g.Scope(name, func() { y = build() })
+	return y
+}
+
 // conv is a dilated "same" convolution without bias.
 func (b *gfssnet) conv(name string, x *graph.Value, out int, k [3]int, dilation int) *graph.Value {
 	in := channels(x)
-	w := b.g.Param(name, []int{out, in, k[0], k[1], k[2]}, graph.HeInit(in*k[0]*k[1]*k[2]))
-	if dilation == 1 {
-		return graph.Conv(x, w, nil, graph.ConvOpts{})
-	}
-	return graph.Conv(x, w, nil, graph.ConvOpts{Dilation: []int{dilation}})
+	return b.layer(name, func() *graph.Value {
+		w := b.g.Param("w", []int{out, in, k[0], k[1], k[2]}, graph.HeInit(in*k[0]*k[1]*k[2]))
+		if dilation == 1 {
+			return graph.Conv(x, w, nil, graph.ConvOpts{})
+		}
+		return graph.Conv(x, w, nil, graph.ConvOpts{Dilation: []int{dilation}})
+	})
 }
 
 // pointwise is a 1x1x1 convolution with bias.
 func (b *gfssnet) pointwise(name string, x *graph.Value, out int) *graph.Value {
 	in := channels(x)
-	w := b.g.Param(name+".w", []int{out, in, 1, 1, 1}, graph.XavierInit(in, out))
-	return graph.Conv(x, w, b.g.Param(name+".b", []int{out}, graph.ZeroInit()), graph.ConvOpts{})
+	return b.layer(name, func() *graph.Value {
+		w := b.g.Param("w", []int{out, in, 1, 1, 1}, graph.XavierInit(in, out))
+		return graph.Conv(x, w, b.g.Param("b", []int{out}, graph.ZeroInit()), graph.ConvOpts{})
+	})
 }
 
 // depthwise convolves each channel by itself.
 func (b *gfssnet) depthwise(name string, x *graph.Value, k [3]int) *graph.Value {
 	c := channels(x)
-	w := b.g.Param(name+".w", []int{c, 1, k[0], k[1], k[2]}, graph.HeInit(k[0]*k[1]*k[2]))
-	return graph.Conv(x, w, b.g.Param(name+".b", []int{c}, graph.ZeroInit()), graph.ConvOpts{Groups: c})
+	return b.layer(name, func() *graph.Value {
+		w := b.g.Param("w", []int{c, 1, k[0], k[1], k[2]}, graph.HeInit(k[0]*k[1]*k[2]))
+		return graph.Conv(x, w, b.g.Param("b", []int{c}, graph.ZeroInit()), graph.ConvOpts{Groups: c})
+	})
 }
 
 // norm is instance normalisation with scale and shift; it keeps training stable
 // at a batch of one.
 func (b *gfssnet) norm(name string, x *graph.Value) *graph.Value {
 	c := channels(x)
-	return graph.InstanceNorm(x, b.g.Param(name+".gamma", []int{c}, graph.ConstInit(1)),
-		b.g.Param(name+".beta", []int{c}, graph.ZeroInit()), 1e-5)
+	return b.layer(name, func() *graph.Value {
+		gamma := b.g.Param("gamma", []int{c}, graph.ConstInit(1))
+		return graph.InstanceNorm(x, gamma, b.g.Param("beta", []int{c}, graph.ZeroInit()), 1e-5)
+	})
 }
 
 // patch embeds non-overlapping patches: convolution with kernel = stride.
 func (b *gfssnet) patch(name string, x *graph.Value, out int, stride [3]int) *graph.Value {
 	in := channels(x)
-	w := b.g.Param(name+".w", []int{out, in, stride[0], stride[1], stride[2]}, graph.HeInit(in*stride[0]*stride[1]*stride[2]))
-	x = graph.Conv(x, w, nil, graph.ConvOpts{Stride: stride[:], Pad: []int{0, 0, 0}})
+	x = b.layer(name, func() *graph.Value {
+		w := b.g.Param("w", []int{out, in, stride[0], stride[1], stride[2]}, graph.HeInit(in*stride[0]*stride[1]*stride[2]))
+		return graph.Conv(x, w, nil, graph.ConvOpts{Stride: stride[:], Pad: []int{0, 0, 0}})
+	})
 	return b.norm(name+".norm", x)
 }
 

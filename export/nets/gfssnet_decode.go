@@ -78,7 +78,7 @@ func (b *gfssnet) dapu(x, skip *graph.Value, out int, up [3]int, light bool) *gr
 	boundary := b.boundary(x, max(out/4, 2), k)
 	fused := b.pointwise("fuse", graph.Concat(1, b.depthAttention(x), boundary), out)
 	fused = b.activate(b.norm("fuse.norm", graph.UpsampleLinear(fused, up[:]...)))
-	y := b.conv("structure.w", graph.Concat(1, fused, skip), out, k, 1)
+	y := b.conv("structure", graph.Concat(1, fused, skip), out, k, 1)
 	return b.activate(b.norm("structure.norm", y))
 }
 
@@ -95,7 +95,7 @@ func (b *gfssnet) depthAttention(x *graph.Value) *graph.Value {
 func (b *gfssnet) boundary(x *graph.Value, width int, k [3]int) *graph.Value {
 	var list []*graph.Value
 	for d := 1; d <= 3; d++ {
-		list = append(list, b.conv("boundary"+strconv.Itoa(d)+".w", x, width, k, d))
+		list = append(list, b.conv("boundary"+strconv.Itoa(d), x, width, k, d))
 	}
 	return b.activate(b.norm("boundary.norm", graph.Concat(1, list...)))
 }
@@ -120,7 +120,7 @@ func (b *gfssnet) fullScale(x, bottleneck *graph.Value, skips []*graph.Value, s,
 			list = append(list, b.pointwise("finer"+strconv.Itoa(f), graph.AvgPool(skips[f], pool...), out))
 		}
 	}
-	y := b.conv("conv.w", graph.Concat(1, list...), out, k, 1)
+	y := b.conv("conv", graph.Concat(1, list...), out, k, 1)
 	return b.activate(b.norm("conv.norm", y))
 }
 

@@ -34,10 +34,12 @@ func (b *gfssnet) rotational(f *graph.Value) *graph.Value {
 // convolution with as many groups as channels, written as the two products it is.
 func (b *gfssnet) pair(t1, t2 *graph.Value) *graph.Value {
 	shape := []int{1, channels(t1), 1, 1, 1}
-	w1 := b.g.Param("pair.t1", shape, graph.ConstInit(0.5))
-	w2 := b.g.Param("pair.t2", shape, graph.ConstInit(0.5))
-	bias := b.g.Param("pair.b", shape, graph.ZeroInit())
-	return graph.Add(graph.Add(graph.Mul(t1, w1), graph.Mul(t2, w2)), bias)
+	return b.layer("pair", func() *graph.Value {
+		w1 := b.g.Param("t1", shape, graph.ConstInit(0.5))
+		w2 := b.g.Param("t2", shape, graph.ConstInit(0.5))
+		bias := b.g.Param("b", shape, graph.ZeroInit())
+		return graph.Add(graph.Add(graph.Mul(t1, w1), graph.Mul(t2, w2)), bias)
+	})
 }
 
 // positionAttention (EPA) is self-attention over all positions, with a learned
@@ -87,8 +89,11 @@ func (b *gfssnet) reason(x *graph.Value) (enhanced, assignment *graph.Value) {
 	tokens := graph.Transpose(graph.Reshape(x, -1, s[1], positions), 0, 2, 1)
 	pooled := graph.MulScalar(graph.MatMul(p, tokens), 1/float64(positions))
 	project := b.g.Param("feature_to_graph", []int{s[1], f}, graph.XavierInit(s[1], f))
-	n := graph.LayerNorm(graph.Linear(pooled, project, nil),
-		b.g.Param("node.gamma", []int{f}, graph.ConstInit(1)), b.g.Param("node.beta", []int{f}, graph.ZeroInit()), 1e-8)
+	n := graph.Linear(pooled, project, nil)
+	n = b.layer("node", func() *graph.Value {
+		gamma := b.g.Param("gamma", []int{f}, graph.ConstInit(1))
+		return graph.LayerNorm(n, gamma, b.g.Param("beta", []int{f}, graph.ZeroInit()), 1e-8)
+	})
 	adjacency := graph.Const(b.g, []int{k, k}, normalisedAdjacency(k, b.cfg.Edges))
 	for _, layer := range []string{"layer1", "layer2", "layer3"} {
 		w := b.g.Param(layer, []int{f, f}, graph.HeInit(f))

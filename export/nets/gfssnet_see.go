@@ -45,7 +45,7 @@ func (b *gfssnet) seeStage(s int, x *graph.Value) *graph.Value {
 func (b *gfssnet) fdconv(x *graph.Value) *graph.Value {
 	c := channels(x)
 	if !b.cfg.FDConv {
-		return b.conv("conv.w", x, c, [3]int{3, 3, 3}, 1)
+		return b.conv("conv", x, c, [3]int{3, 3, 3}, 1)
 	}
 	var y *graph.Value
 	b.g.Scope("fdconv", func() {
@@ -70,8 +70,10 @@ func (b *gfssnet) kernelAttention(x *graph.Value) *graph.Value {
 // linear maps the last axis.
 func (b *gfssnet) linear(name string, x *graph.Value, out int) *graph.Value {
 	in := x.Shape()[len(x.Shape())-1]
-	return graph.Linear(x, b.g.Param(name+".w", []int{in, out}, graph.XavierInit(in, out)),
-		b.g.Param(name+".b", []int{out}, graph.ZeroInit()))
+	return b.layer(name, func() *graph.Value {
+		w := b.g.Param("w", []int{in, out}, graph.XavierInit(in, out))
+		return graph.Linear(x, w, b.g.Param("b", []int{out}, graph.ZeroInit()))
+	})
 }
 
 // directions are the tensor axes that are scanned.

@@ -513,7 +513,7 @@ class GFSSNet(nn.Module):
     def __init__(self, cfg=None):
         super().__init__()
         cfg = self.cfg = cfg or Config()
-        self.see_t1, self.see_t2 = Encoder(cfg), Encoder(cfg)
+        self.see = nn.ModuleDict({"t1": Encoder(cfg), "t2": Encoder(cfg)})
         skips = [2, *cfg.channels[:3]]
         for s in (1, 2, 3):
             skip = Pointwise(2 * cfg.channels[s - 1], cfg.channels[s - 1])
@@ -548,7 +548,7 @@ class GFSSNet(nn.Module):
 
     def forward(self, t1, t2, present):
         here = [present[:, i].reshape(-1, 1, 1, 1, 1) for i in (0, 1)]
-        first, second = self.see_t1(t1, here[0]), self.see_t2(t2, here[1])
+        first, second = self.see["t1"](t1, here[0]), self.see["t2"](t2, here[1])
         skips = [torch.cat([t1 * here[0], t2 * here[1]], dim=1)]
         for s in (1, 2, 3):
             skip = getattr(self, f"skip{s}")
