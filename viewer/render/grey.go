@@ -54,7 +54,7 @@ func (g *greys) sample(data []float32, l Lens, w, h int) {
 	strides := [3]int{1, grid.Size[0], grid.Size[0] * grid.Size[1]}
 	sp := grid.SpacingMM()
 	start := grid.ToVoxel(l.Patient(0.5, 0.5))
-	g.ux.mapAxis(w, start[f.uAxis], f.uSign/(sp[f.uAxis]*l.PxPerMM), grid.Size[f.uAxis], strides[f.uAxis])
+	g.ux.mapAxis(w, start[f.uAxis], f.uSign/(sp[f.uAxis]*l.PxPerMM), grid.Size[f.uAxis], 1)
 	g.vy.mapAxis(h, start[f.vAxis], f.vSign/(sp[f.vAxis]*l.PxPerMM), grid.Size[f.vAxis], strides[f.vAxis])
 	g.x0, g.x1, g.y0, g.y1 = g.ux.from, g.ux.to, g.vy.from, g.vy.to
 	g.values = resize(g.values, w*h)
@@ -66,7 +66,8 @@ func (g *greys) sample(data []float32, l Lens, w, h int) {
 	}
 }
 
-// row joins two voxel rows into one and then reads the pixels from it.
+// row joins two voxel rows into one and then reads the pixels from it. The
+// row's axis is mapped with stride 1, as the joined row is dense.
 func (g *greys) row(slice []float32, y, w, nu, su int) {
 	ra, rb, t := slice[g.vy.a[y]:], slice[g.vy.b[y]:], g.vy.w[y]
 	line := g.line[:nu]
@@ -74,16 +75,9 @@ func (g *greys) row(slice []float32, y, w, nu, su int) {
 		line[i] = ra[p] + (rb[p]-ra[p])*t
 	}
 	out := g.values[y*w : y*w+w]
-	if su == 1 {
-		for x := g.x0; x < g.x1; x++ {
-			a := line[g.ux.a[x]]
-			out[x] = a + (line[g.ux.b[x]]-a)*g.ux.w[x]
-		}
-		return
-	}
-	s := int32(su)
+	first, second, weight := g.ux.a[:len(out)], g.ux.b[:len(out)], g.ux.w[:len(out)]
 	for x := g.x0; x < g.x1; x++ {
-		a := line[g.ux.a[x]/s]
-		out[x] = a + (line[g.ux.b[x]/s]-a)*g.ux.w[x]
+		a := line[first[x]]
+		out[x] = a + (line[second[x]]-a)*weight[x]
 	}
 }

@@ -36,6 +36,12 @@ func labelsAt(out []uint8, m *volume.LabelMap, l Lens, w, h int) {
 		i, j, k := toFixed(p[0]+0.5), toFixed(p[1]+0.5), toFixed(p[2]+0.5)
 		i, j, k = i+int64(from)*step[0], j+int64(from)*step[1], k+int64(from)*step[2]
 		row := out[y*w : y*w+w]
+		if n := int64(to - from - 1); n > 0 && j>>32 == (j+n*step[1])>>32 && k>>32 == (k+n*step[2])>>32 {
+			if vj, vk := uint64(j>>32), uint64(k>>32); vj < nj && vk < nk {
+				along(row[from:to], m.Data[ni*(vj+nj*vk):][:ni], i, step[0])
+			}
+			continue
+		}
 		for x := from; x < to; x++ {
 			vi, vj, vk := uint64(i>>32), uint64(j>>32), uint64(k>>32)
 			if vi < ni && vj < nj && vk < nk {
@@ -43,6 +49,16 @@ func labelsAt(out []uint8, m *volume.LabelMap, l Lens, w, h int) {
 			}
 			i, j, k = i+step[0], j+step[1], k+step[2]
 		}
+	}
+}
+
+// along is labelsAt for pixels that run along one row of voxels.
+func along(out, voxels []uint8, i, step int64) {
+	for x := range out {
+		if v := uint64(i >> 32); v < uint64(len(voxels)) {
+			out[x] = voxels[v]
+		}
+		i += step
 	}
 }
 

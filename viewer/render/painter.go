@@ -13,14 +13,14 @@ import (
 // Painter draws scenes into one retained image. It is for one pane and one
 // goroutine.
 type Painter struct {
-	img   *image.RGBA
-	typ   *Type
-	grey  greys
-	label []uint8 // nearest labels of the mask
-	other []uint8 // nearest labels of the reference mask
-	class []uint8
-	heat  []uint8
-	nodes []float32
+	img    *image.RGBA
+	typ    *Type
+	grey   greys
+	label  []uint8 // nearest labels of the mask
+	other  []uint8 // nearest labels of the reference mask
+	class  []uint8
+	heat   []uint8
+	warmth heatGrid
 
 	greyKey  greyKey
 	labelKey labelKey
@@ -102,7 +102,7 @@ func (p *Painter) prepare(s *Scene, w, h int) {
 	if s.Heat != nil && s.Heat.Volume != nil {
 		if hk := (heatKey{key, s.Heat.Volume}); hk != p.heatKey {
 			p.heat = resize(p.heat, w*h)
-			heatAt(p.heat, &p.nodes, s.Heat.Volume, p.lens, w, h)
+			p.warmth.heatAt(p.heat, s.Heat.Volume, p.lens, w, h)
 			p.heatKey = hk
 		}
 		if p.hot == nil || p.opacity != s.Heat.Opacity {
@@ -166,16 +166,17 @@ func (p *Painter) compose(s *Scene, w, h int) {
 		if x1 < w {
 			blank(pix[4*x1:], black)
 		}
-		values := g.values[y*w : y*w+w]
-		switch {
-		case labelled && heated:
-			p.rowAll(pix, values, p.class[y*w:], p.heat[y*w:], x0, x1, lo, scale)
+		at, values := y*w+x0, g.values[y*w+x0:y*w+x1]
+		pix = pix[4*x0 : 4*x1]
+		switch warm := heated && p.warmth.warmAt(y); {
+		case labelled && warm:
+			p.rowAll(pix, values, p.class[at:], p.heat[at:], lo, scale)
 		case labelled:
-			p.rowLabels(pix, values, p.class[y*w:], x0, x1, lo, scale)
-		case heated:
-			p.rowHeat(pix, values, p.heat[y*w:], x0, x1, lo, scale)
+			p.rowLabels(pix, values, p.class[at:], lo, scale)
+		case warm:
+			p.rowHeat(pix, values, p.heat[at:], lo, scale)
 		default:
-			p.rowGrey(pix, values, x0, x1, lo, scale)
+			p.rowGrey(pix, values, lo, scale)
 		}
 	}
 }
@@ -198,29 +199,36 @@ func level(v, lo, scale float32) uint8 {
 	return uint8(g + 0.5)
 }
 
-func (p *Painter) rowGrey(pix []uint8, values []float32, x0, x1 int, lo, scale float32) {
+// rowGrey and its siblings below draw a row's values into as many pixels of pix;
+// their classes and heats begin at the first of them.
+func (p *Painter) rowGrey(pix []uint8, values []float32, lo, scale float32) {
 	t := &p.blend[0]
-	for x := x0; x < x1; x++ {
-		binary.LittleEndian.PutUint32(pix[4*x:], t[level(values[x], lo, scale)])
+	for _, v := range values {
+		binary.LittleEndian.PutUint32(pix[:4], t[level(v, lo, scale)])
+		pix = pix[4:]
 	}
 }
 
-func (p *Painter) rowLabels(pix []uint8, values []float32, class []uint8, x0, x1 int, lo, scale float32) {
-	for x := x0; x < x1; x++ {
-		binary.LittleEndian.PutUint32(pix[4*x:], p.blend[class[x]&127][level(values[x], lo, scale)])
+func (p *Painter) rowLabels(pix []uint8, values []float32, class []uint8, lo, scale float32) {
+	t, class := p.blend, class[:len(values)]
+	for n, v := range values {
+		binary.LittleEndian.PutUint32(pix[:4], t[class[n]&127][level(v, lo, scale)])
+		pix = pix[4:]
 	}
 }
 
-func (p *Painter) rowHeat(pix []uint8, values []float32, heat []uint8, x0, x1 int, lo, scale float32) {
-	t := &p.blend[0]
-	for x := x0; x < x1; x++ {
-		binary.LittleEndian.PutUint32(pix[4*x:], p.hot.over(t[level(values[x], lo, scale)], heat[x]))
+func (p *Painter) rowHeat(pix []uint8, values []float32, heat []uint8, lo, scale float32) {
+	t, hot, heat := &p.blend[0], p.hot, heat[:len(values)]
+	for n, v := range values {
+		binary.LittleEndian.PutUint32(pix[:4], hot.over(t[level(v, lo, scale)], heat[n]))
+		pix = pix[4:]
 	}
 }
 
-func (p *Painter) rowAll(pix []uint8, values []float32, class, heat []uint8, x0, x1 int, lo, scale float32) {
-	for x := x0; x < x1; x++ {
-		v := p.blend[class[x]&127][level(values[x], lo, scale)]
-		binary.LittleEndian.PutUint32(pix[4*x:], p.hot.over(v, heat[x]))
+func (p *Painter) rowAll(pix []uint8, values []float32, class, heat []uint8, lo, scale float32) {
+	t, hot, class, heat := p.blend, p.hot, class[:len(values)], heat[:len(values)]
+	for n, v := range values {
+		binary.LittleEndian.PutUint32(pix[:4], hot.over(t[class[n]&127][level(v, lo, scale)], heat[n]))
+		pix = pix[4:]
 	}
 }
