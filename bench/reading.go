@@ -63,6 +63,7 @@ func readScreen(ctx context.Context, l *lab, st *study) ([]Result, error) {
 	defer session.Close(ctx)
 	s, count := newScreen(session), 20*l.rounds
 	s.heat()
+	s.editAround(spine.L3L4)
 	plain, err := events(ctx, count, s.copyPixels())
 	if err != nil {
 		return nil, err
@@ -121,10 +122,10 @@ func (s *screen) brush(ball bool) annotate.Stroke {
 	return b
 }
 
-// at is a place on a circle of 20 mm around the middle of the spine.
+// at is a place on a circle of 20 mm around the focus.
 func (s *screen) at(n int) volume.Vec3 {
 	sin, cos := math.Sincos(float64(n) / 10)
-	return s.middle().Add(volume.Vec3{0, 20 * sin, 20 * cos})
+	return s.focus.Add(volume.Vec3{0, 20 * sin, 20 * cos})
 }
 
 func (s *screen) dab(n int) error {

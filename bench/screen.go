@@ -21,6 +21,7 @@ type screen struct {
 	overlay  *render.Overlay
 	scenes   []*render.Scene
 	painters []*render.Painter
+	focus    volume.Vec3 // what edits go around
 }
 
 // newScreen hangs the sagittal series with the mask over them and draws them once.
@@ -82,10 +83,9 @@ func (s *screen) rename() {
 	}
 }
 
-// middle is the middle of disc L3/L4.
-func (s *screen) middle() volume.Vec3 {
-	mm, _ := render.LevelPoint(s.session.AIMask(), spine.L3L4)
-	return mm
+// editAround makes the middle of a level's disc the place of the edits.
+func (s *screen) editAround(l spine.Level) {
+	s.focus, _ = render.LevelPoint(s.session.AIMask(), l)
 }
 
 // firstImage draws one pane of a study that has just been opened.
