@@ -199,3 +199,31 @@ func TestPainter_ShowsTheSameHoweverTheAxesAreStored(t *testing.T) {
 		t.Error("a series stored with rows and columns exchanged is drawn differently")
 	}
 }
+
+func TestLandmarks_AreTheMeansOfTheirVoxels(t *testing.T) {
+	m := volume.NewLabelMap(volume.Grid{Size: [3]int{37, 23, 5}, Affine: tilted([3]int{1, 1, 1}, 17).Affine})
+	for n := range m.Data { // runs of 1 to 9 voxels, over the ends of rows too
+		if n/3%7 > 2 || n/111%3 == 0 {
+			m.Data[n] = uint8(n / 9 % 18)
+		}
+	}
+	seen := map[spine.Structure]bool{}
+	for _, got := range Landmarks(m) {
+		sum, count := volume.Vec3{}, 0.0
+		for n, l := range m.Data {
+			if spine.Structure(l) == got.Structure {
+				i, j, k := m.Coords(n)
+				sum, count = sum.Add(volume.Vec3{float64(i), float64(j), float64(k)}), count+1
+			}
+		}
+		if want := m.ToWorld(sum.Scale(1 / count)); got.MM != want {
+			t.Errorf("%s is at %v, want %v", got.Name, got.MM, want)
+		}
+		seen[got.Structure] = true
+	}
+	for _, s := range []spine.Structure{spine.L1, spine.L5, spine.DiscL4L5} {
+		if !seen[s] {
+			t.Errorf("%v has no landmark", s)
+		}
+	}
+}
