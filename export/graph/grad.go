@@ -18,8 +18,9 @@ func pullBack(y, dy *Value, wrt []*Value, first int) []*Value {
 	b := &backward{graph: g, dy: map[*Value]*Value{y: dy}, wanted: map[*node]bool{}}
 	nodes := g.nodes[first : y.node.id+1]
 	b.want(nodes, wrt)
-	outer := g.scope
-	defer func() { g.scope = outer }()
+	outer, label := g.scope, g.label
+	g.label = ""
+	defer func() { g.scope, g.label = outer, label }()
 	for i := len(nodes) - 1; i >= 0; i-- {
 		if b.wanted[nodes[i]] {
 			b.step(nodes[i])

@@ -35,6 +35,7 @@ type Graph struct {
 	names  map[string]bool   // of inputs, parameters and states
 	next   map[*Value]*Value // value of a State after a training step
 	scope  string
+	label  string // of nodes, within the scope
 
 	replaying bool // leaves are found again instead of made
 	noiseNext int  // number of the next Noise
@@ -115,7 +116,7 @@ const (
 
 // apply adds a node with one output per shape.
 func (g *Graph) apply(o *op, in []*Value, shapes ...[]int) []*Value {
-	n := &node{graph: g, id: len(g.nodes), op: o, in: in, scope: g.scope}
+	n := &node{graph: g, id: len(g.nodes), op: o, in: in, scope: strings.Trim(g.scope+"."+g.label, ".")}
 	for i, s := range shapes {
 		n.out = append(n.out, &Value{node: n, index: i, shape: slices.Clone(s)})
 	}
@@ -232,10 +233,19 @@ func ParamCount(g *Graph) int {
 
 // Scope names what f builds: parameters become "outer.inner/name".
 func (g *Graph) Scope(name string, f func()) {
-	outer := g.scope
-	g.scope = strings.TrimPrefix(outer+"."+name, ".")
-	defer func() { g.scope = outer }()
+	outer, label := g.scope, g.label
+	g.scope, g.label = strings.TrimPrefix(outer+"."+name, "."), ""
+	defer func() { g.scope, g.label = outer, label }()
 	f()
+}
+
+// Label names the nodes of one value within the scope, as "scope.name/Conv_1", and
+// leaves the names of parameters alone. The inner of two labels holds.
+func (g *Graph) Label(name string, build func() *Value) *Value {
+	outer := g.label
+	g.label = name
+	defer func() { g.label = outer }()
+	return build()
 }
 
 func (g *Graph) fullName(name string) string {

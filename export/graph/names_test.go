@@ -93,3 +93,21 @@ func TestNames_AnInputOrAWeightMayLeaveToo(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+func TestLabel_NamesNodesAndLeavesParametersAlone(t *testing.T) {
+	g := New("net")
+	x := g.Input("x", 4)
+	g.Scope("stage", func() {
+		x = g.Label("fuse", func() *Value {
+			x = Mul(x, g.Param("fuse.w", []int{4}, ConstInit(1)))
+			return g.Label("inner", func() *Value { return Exp(x) })
+		})
+		x = Exp(x)
+	})
+	if p := g.Params()[0].Name; p != "stage/fuse.w" {
+		t.Errorf("the parameter is called %s", p)
+	}
+	if got := namesOf(t, g, Output{"y", x}); !slices.Equal(got, []string{"stage.fuse/Mul_1", "stage.inner/Exp_1", "stage/Exp_1"}) {
+		t.Errorf("the nodes are called %v", got)
+	}
+}

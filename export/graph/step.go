@@ -121,8 +121,9 @@ func encodeStep(g *Graph, what string, loss *Value, extra []Output, o EncodeOpti
 		for i, p := range g.params {
 			wrt[i] = p.Value
 		}
-		s.gradient = flat(Grad(loss, wrt...))
+		gradients := Grad(loss, wrt...)
 		g.Scope("adam", func() {
+			s.gradient = flat(gradients)
 			s.theta = s.vector("theta", g.params)
 			if len(g.states) > 0 {
 				s.state = s.vector("state", g.states)

@@ -44,7 +44,7 @@ func ExportGradCAM(n Net, o ExportOptions) (*graph.Model, error) {
 // camOutputs builds the maps of every feature of every target.
 func camOutputs(g *graph.Graph, n Net, in map[string]*graph.Value) []graph.Output {
 	out := n.Forward(g, in)
-	score := camScore(g, n.CAM(), out)
+	score := g.Label("score", func() *graph.Value { return camScore(g, n.CAM(), out) })
 	names, grids := camFeatures(n.CAM())
 	var features []*graph.Value
 	for _, name := range names {
@@ -57,7 +57,8 @@ func camOutputs(g *graph.Graph, n Net, in map[string]*graph.Value) []graph.Outpu
 		if len(features) > 1 {
 			name = fmt.Sprintf("cam_%d", i)
 		}
-		list = append(list, graph.Output{Name: name, Value: camMap(f, grads[i], in[grids[i]].Shape())})
+		m := g.Label("cam", func() *graph.Value { return camMap(f, grads[i], in[grids[i]].Shape()) })
+		list = append(list, graph.Output{Name: name, Value: m})
 	}
 	return list
 }

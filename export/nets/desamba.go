@@ -140,7 +140,8 @@ type desamba struct {
 // Forward builds the network for the batch size of its inputs.
 func (n *DeSamba) Forward(g *graph.Graph, in map[string]*graph.Value) map[string]*graph.Value {
 	d := &desamba{classLayers{g, n.cfg.Smooth}, n.cfg, in["t1"].Dim(0), map[[3]int]*fourier{}}
-	f := d.encode(d.stack(in), in["present"])
+	x := g.Label("input", func() *graph.Value { return d.stack(in) })
+	f := d.encode(x, in["present"])
 	out := map[string]*graph.Value{}
 	for i, name := range sequenceNames() {
 		out[camName(name)] = f[i]
@@ -154,11 +155,13 @@ func (n *DeSamba) Forward(g *graph.Graph, in map[string]*graph.Value) map[string
 		}
 	}
 	if n.cfg.Tabular {
-		pooled = append(pooled, d.tabular(in["tabular"]))
+		pooled = append(pooled, g.Label("tabular", func() *graph.Value { return d.tabular(in["tabular"]) }))
 	}
-	x := graph.Concat(1, pooled...)
-	out["metastasis"] = d.head("metastasis", x, metastasisClasses)
-	out["spondylitis"] = d.head("spondylitis", x, spondylitisCount)
+	x = g.Label("pooled", func() *graph.Value { return graph.Concat(1, pooled...) })
+	heads := map[string]int{"metastasis": metastasisClasses, "spondylitis": spondylitisCount}
+	for _, name := range n.Outputs() {
+		out[name] = g.Label(name, func() *graph.Value { return d.head(name, x, heads[name]) })
+	}
 	return out
 }
 
@@ -182,13 +185,19 @@ func (d *desamba) encode(x, present *graph.Value) [sequenceCount]*graph.Value {
 		scales = append(scales, d.mambaOut(x)...)
 	}
 	f, grid := d.fuse(scales)
-	parts := graph.Split(d.image(f, grid), 1, d.cfg.Feature, d.cfg.Feature, d.cfg.Feature)
+	var parts []*graph.Value
+	d.g.Label("absent", func() *graph.Value {
+		parts = graph.Split(d.image(f, grid), 1, d.cfg.Feature, d.cfg.Feature, d.cfg.Feature)
+		return parts[0]
+	})
 	var out [sequenceCount]*graph.Value
 	for i, name := range sequenceNames() {
-		here := graph.Reshape(graph.Slice(present, 1, i, i+1), d.batch, 1, 1, 1, 1)
-		absent := d.g.Param("absent."+name, []int{1, d.cfg.Feature, 1, 1, 1}, graph.NormalInit(0.02))
-		away := graph.Mul(graph.AddScalar(graph.Neg(here), 1), absent)
-		out[i] = graph.Add(graph.Mul(parts[i], here), away)
+		out[i] = d.g.Label("absent", func() *graph.Value {
+			here := graph.Reshape(graph.Slice(present, 1, i, i+1), d.batch, 1, 1, 1, 1)
+			absent := d.g.Param("absent."+name, []int{1, d.cfg.Feature, 1, 1, 1}, graph.NormalInit(0.02))
+			away := graph.Mul(graph.AddScalar(graph.Neg(here), 1), absent)
+			return graph.Add(graph.Mul(parts[i], here), away)
+		})
 	}
 	return out
 }

@@ -45,7 +45,7 @@ func (d *desamba) positionRows(f *graph.Value) *graph.Value {
 func (d *desamba) coder(name string, out int) func(in ...*graph.Value) *graph.Value {
 	var first, second [2]*graph.Value
 	var scale, shift *graph.Value
-	return func(in ...*graph.Value) *graph.Value {
+	build := func(in []*graph.Value) *graph.Value {
 		x := graph.Concat(1, in...)
 		if first[0] == nil {
 			first, second = d.weight(name+".0", x.Dim(1), out), d.weight(name+".1", out, out)
@@ -54,6 +54,9 @@ func (d *desamba) coder(name string, out int) func(in ...*graph.Value) *graph.Va
 		}
 		h := graph.LayerNorm(graph.Linear(x, first[0], first[1]), scale, shift, normEps)
 		return graph.Linear(graph.Gelu(h), second[0], second[1])
+	}
+	return func(in ...*graph.Value) *graph.Value {
+		return d.g.Label(name, func() *graph.Value { return build(in) })
 	}
 }
 

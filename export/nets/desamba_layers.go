@@ -34,7 +34,7 @@ func (d *desamba) pointwise(name string, rows *graph.Value, out int) *graph.Valu
 	in := rows.Dim(2)
 	w := d.g.Param(name+".weight", []int{sequenceCount, in, out}, graph.XavierInit(in, out))
 	b := d.g.Param(name+".bias", []int{sequenceCount, 1, out}, graph.ZeroInit())
-	return graph.Add(graph.MatMul(rows, w), b)
+	return d.g.Label(name, func() *graph.Value { return graph.Add(graph.MatMul(rows, w), b) })
 }
 
 // standardise is layer normalisation over the channels of rows. The learned
@@ -57,7 +57,7 @@ func (d *desamba) depthwise(name string, image *graph.Value, kernel int) *graph.
 	}
 	w := d.g.Param(name+".weight", append([]int{c, 1}, k...), graph.HeInit(taps))
 	b := d.g.Param(name+".bias", []int{c}, graph.ZeroInit())
-	return graph.Conv(image, w, b, graph.ConvOpts{Groups: c, Pad: pad})
+	return d.g.Label(name, func() *graph.Value { return graph.Conv(image, w, b, graph.ConvOpts{Groups: c, Pad: pad}) })
 }
 
 // patches embeds non-overlapping patches of rows on a grid: a convolution whose

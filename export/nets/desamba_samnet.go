@@ -99,7 +99,7 @@ func (d *desamba) channelwise(name string, x *graph.Value, out int) *graph.Value
 	in := x.Dim(2)
 	w := d.g.Param(name+".weight", []int{1, sequenceCount, out, in}, graph.XavierInit(in, out))
 	b := d.g.Param(name+".bias", []int{1, sequenceCount, out, 1}, graph.ZeroInit())
-	return graph.Add(graph.MatMul(w, x), b)
+	return d.g.Label(name, func() *graph.Value { return graph.Add(graph.MatMul(w, x), b) })
 }
 
 // modulator gives f_m, (B,3C,Bands) in 0..2 around 1, from the image normalised

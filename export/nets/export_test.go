@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"columna/export/graph"
 	"columna/internal/ort"
 )
@@ -203,6 +205,25 @@ func TestExport_FoldingKeepsTheResult(t *testing.T) {
 	}
 }
 
+func TestExport_EveryOpsetGivesTheSameNumbers(t *testing.T) {
+	needORT(t)
+	for name, n := range tinyNets(t) {
+		w := weightsOf(n, 4)
+		m, err := ExportInference(n, ExportOptions{Weights: w})
+		first := session(t, m, err)
+		in := drawnFeed(first, 2, nil)
+		want := run(t, first, in)
+		for _, opset := range []int{18, 20} {
+			m, err := ExportInference(n, ExportOptions{Weights: w, Opset: opset})
+			for out, got := range run(t, session(t, m, err), in) {
+				if d := relative(got.Data, want[out].Data); !(d < 5e-6) {
+					t.Errorf("%s, opset %d: %s differs by %.2g", name, opset, out, d)
+				}
+			}
+		}
+	}
+}
+
 func TestExport_SameSeedSameBytes(t *testing.T) {
 	for name, n := range tinyNets(t) {
 		for kind, write := range kindsOfExport {
@@ -216,6 +237,58 @@ func TestExport_SameSeedSameBytes(t *testing.T) {
 					first = m.Bytes()
 				} else if !bytes.Equal(first, m.Bytes()) {
 					t.Errorf("%s %s: two builds differ", name, kind)
+				}
+			}
+		}
+	}
+}
+
+// nodeNames lists the names of a model's nodes: of ModelProto the graph (7), of it
+// the nodes (1), of each the name (3).
+func nodeNames(t *testing.T, model []byte) []string {
+	t.Helper()
+	var list []string
+	visit(t, model, 7, func(g []byte) {
+		visit(t, g, 1, func(n []byte) { visit(t, n, 3, func(name []byte) { list = append(list, string(name)) }) })
+	})
+	return list
+}
+
+// visit calls f with the length-delimited fields of a number.
+func visit(t *testing.T, b []byte, want protowire.Number, f func([]byte)) {
+	t.Helper()
+	for len(b) > 0 {
+		num, kind, n := protowire.ConsumeTag(b)
+		size := protowire.ConsumeFieldValue(num, kind, b[max(n, 0):])
+		if n < 0 || size < 0 {
+			t.Fatal("not a protobuf message")
+		}
+		if num == want {
+			data, _ := protowire.ConsumeBytes(b[n:])
+			f(data)
+		}
+		b = b[n+size:]
+	}
+}
+
+func TestExport_EveryNodeIsNamedByItsScope(t *testing.T) {
+	want := map[string]string{
+		"gfssnet": "see.t1.stage2.fdconv.excite/Gemm_1", "desamba": "samnet.stage0.block0.samb.enhance.0/MatMul_1",
+		"stenosisnet": "tail.fc0/Gemm_1", "unet/3d": "encoder0.conv2/Conv_1",
+	}
+	for name, n := range tinyNets(t) {
+		for kind, write := range kindsOfExport {
+			m, err := write(n, ExportOptions{Weights: weightsOf(n, 1)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			names := nodeNames(t, m.Bytes())
+			if want[name] != "" && !slices.Contains(names, want[name]) {
+				t.Errorf("%s %s: no node %s", name, kind, want[name])
+			}
+			for _, s := range names {
+				if !strings.Contains(s, "/") {
+					t.Errorf("%s %s: the node %s lies in no scope", name, kind, s)
 				}
 			}
 		}

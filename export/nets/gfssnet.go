@@ -167,8 +167,11 @@ func (n *GFSSNet) Forward(g *graph.Graph, in map[string]*graph.Value) map[string
 	var stages [2][4]*graph.Value
 	var masked [2]*graph.Value
 	for i, name := range seq {
-		present := graph.Reshape(graph.Slice(in["present"], 1, i, i+1), -1, 1, 1, 1, 1)
-		masked[i] = graph.Mul(in[name], present)
+		var present *graph.Value
+		g.Scope("input", func() {
+			present = graph.Reshape(graph.Slice(in["present"], 1, i, i+1), -1, 1, 1, 1, 1)
+			masked[i] = graph.Mul(in[name], present)
+		})
 		g.Scope("see."+name, func() { stages[i] = b.encode(in[name], present) })
 	}
 	skips := b.skips(stages, masked)

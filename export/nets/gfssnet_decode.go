@@ -10,11 +10,15 @@ import (
 
 // skips joins the two sequences at each resolution, the input's own first.
 func (b *gfssnet) skips(stages [2][4]*graph.Value, masked [2]*graph.Value) []*graph.Value {
-	list := []*graph.Value{graph.Concat(1, masked[0], masked[1])}
+	both := func(name string, x, y *graph.Value) *graph.Value {
+		return b.layer(name, func() *graph.Value { return graph.Concat(1, x, y) })
+	}
+	list := []*graph.Value{both("input", masked[0], masked[1])}
 	for s := range 3 {
 		name := "skip" + strconv.Itoa(s+1)
-		x := b.pointwise(name, graph.Concat(1, stages[0][s], stages[1][s]), b.cfg.Channels[s])
-		list = append(list, b.activate(b.norm(name+".norm", x)))
+		x := b.pointwise(name, both(name, stages[0][s], stages[1][s]), b.cfg.Channels[s])
+		x = b.norm(name+".norm", x)
+		list = append(list, b.layer(name, func() *graph.Value { return b.activate(x) }))
 	}
 	return list
 }

@@ -159,7 +159,7 @@ func (s *Segmenter) Multiple() [3]int {
 // Forward builds the network for the batch size of its inputs.
 func (s *Segmenter) Forward(g *graph.Graph, in map[string]*graph.Value) map[string]*graph.Value {
 	l := &segmenterLayers{classLayers: classLayers{g, s.cfg.Smooth}, cfg: s.cfg}
-	x := l.input(in)
+	x := g.Label("input", func() *graph.Value { return l.input(in) })
 	features := s.decode(l, x)
 	out := map[string]*graph.Value{"_cam": l.cam}
 	kernel := func(level int) [3]int {
@@ -168,17 +168,21 @@ func (s *Segmenter) Forward(g *graph.Graph, in map[string]*graph.Value) map[stri
 		}
 		return [3]int{1, 1, 1}
 	}
-	out["semantic"] = l.stack(l.logits("semantic", features[0], s.cfg.Semantic, kernel(0)))
+	stack := func(name string, x *graph.Value) *graph.Value {
+		return g.Label(name, func() *graph.Value { return l.stack(x) })
+	}
+	out["semantic"] = stack("semantic", l.logits("semantic", features[0], s.cfg.Semantic, kernel(0)))
 	if s.deep {
 		for i, f := range features[1:] {
 			name := fmt.Sprintf("aux%d", i+1)
-			out["_"+name] = l.stack(l.logits(name, f, s.cfg.Semantic, kernel(i+1)))
+			out["_"+name] = stack(name, l.logits(name, f, s.cfg.Semantic, kernel(i+1)))
 		}
 	}
 	if s.cfg.Nodes > 0 {
 		level := l.logits("level", features[1], s.cfg.Nodes, [3]int{1, 1, 1})
-		out["_level_aux1"] = l.stack(level)
-		out["level"] = l.stack(graph.UpsampleLinear(level, l.axes(s.strides[0])...))
+		out["_level_aux1"] = stack("level", level)
+		level = g.Label("level", func() *graph.Value { return graph.UpsampleLinear(level, l.axes(s.strides[0])...) })
+		out["level"] = stack("level", level)
 	}
 	return out
 }

@@ -46,14 +46,17 @@ func (l *segmenterLayers) convolve(name string, x *graph.Value, out int, k, stri
 	for _, n := range l.axes(k) {
 		pad = append(pad, n/2)
 	}
-	return graph.Conv(x, w, b, graph.ConvOpts{Stride: l.axes(stride), Pad: pad})
+	return l.g.Label(name, func() *graph.Value {
+		return graph.Conv(x, w, b, graph.ConvOpts{Stride: l.axes(stride), Pad: pad})
+	})
 }
 
 // logits is the convolution of a head.
 func (l *segmenterLayers) logits(name string, x *graph.Value, out int, k [3]int) *graph.Value {
 	in, cells := channels(x), volumeOf(l.axes(k))
 	w := l.g.Param(name+".w", append([]int{out, in}, l.axes(k)...), graph.XavierInit(in*cells, out*cells))
-	return graph.Conv(x, w, l.g.Param(name+".b", []int{out}, graph.ZeroInit()), graph.ConvOpts{})
+	b := l.g.Param(name+".b", []int{out}, graph.ZeroInit())
+	return l.g.Label(name, func() *graph.Value { return graph.Conv(x, w, b, graph.ConvOpts{}) })
 }
 
 // volumeOf is the product of sizes.
@@ -76,11 +79,11 @@ func (l *segmenterLayers) normalise(name string, x *graph.Value) *graph.Value {
 	case NormBatch:
 		return l.batchNorm(name, x)
 	case NormGroup:
-		return l.groupNorm(name, x)
+		return l.g.Label(name, func() *graph.Value { return l.groupNorm(name, x) })
 	}
 	c := []int{channels(x)}
-	return graph.InstanceNorm(x, l.g.Param(name+".gamma", c, graph.ConstInit(1)),
-		l.g.Param(name+".beta", c, graph.ZeroInit()), normEps)
+	gamma, beta := l.g.Param(name+".gamma", c, graph.ConstInit(1)), l.g.Param(name+".beta", c, graph.ZeroInit())
+	return l.g.Label(name, func() *graph.Value { return graph.InstanceNorm(x, gamma, beta, normEps) })
 }
 
 // groupNorm is instance normalisation of the groups as if each were one channel,
@@ -97,7 +100,8 @@ func (l *segmenterLayers) groupNorm(name string, x *graph.Value) *graph.Value {
 // block is convolution, normalisation and rectifier.
 func (l *segmenterLayers) block(name string, x *graph.Value, out int, k [3]int) *graph.Value {
 	y := l.convolve(name, x, out, k, [3]int{1, 1, 1}, l.cfg.Norm == NormNone)
-	return l.activate(l.normalise(name+".norm", y))
+	y = l.normalise(name+".norm", y)
+	return l.g.Label(name, func() *graph.Value { return l.activate(y) })
 }
 
 // first is the block that reads the input. What an absent sequence leaves out
@@ -106,9 +110,10 @@ func (l *segmenterLayers) block(name string, x *graph.Value, out int, k [3]int) 
 func (l *segmenterLayers) first(name string, x *graph.Value, out int, k, stride [3]int) *graph.Value {
 	y := l.normalise(name+".norm", l.convolve(name, x, out, k, stride, l.cfg.Norm == NormNone))
 	if l.present != nil {
-		y = graph.Add(y, l.absent(out, y.Dim(0)))
+		shift := l.g.Label("absent", func() *graph.Value { return l.absent(out, y.Dim(0)) })
+		y = l.g.Label(name, func() *graph.Value { return graph.Add(y, shift) })
 	}
-	return l.activate(y)
+	return l.g.Label(name, func() *graph.Value { return l.activate(y) })
 }
 
 // absent is the shift (images,C,1..) of the images of every sample.
@@ -153,6 +158,8 @@ func (l *segmenterLayers) upConvolve(name string, x *graph.Value, out int, strid
 // seen marks the features that Grad-CAM looks at: they go on through the layout of
 // the network's outputs, in which their gradient is asked for.
 func (l *segmenterLayers) seen(x *graph.Value) *graph.Value {
-	l.cam = l.stack(x)
-	return l.slices(l.cam)
+	return l.g.Label("cam", func() *graph.Value {
+		l.cam = l.stack(x)
+		return l.slices(l.cam)
+	})
 }

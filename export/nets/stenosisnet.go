@@ -110,13 +110,15 @@ const pixelScale = 1.0 / 64
 // Forward builds the network for the batch size of its inputs.
 func (n *StenosisNet) Forward(g *graph.Graph, in map[string]*graph.Value) map[string]*graph.Value {
 	l := classLayers{g, n.cfg.Smooth}
-	x := n.head(l, graph.MulScalar(in["image"], pixelScale))
+	x := n.head(l, g.Label("input", func() *graph.Value { return graph.MulScalar(in["image"], pixelScale) }))
 	out := map[string]*graph.Value{"_cam": x}
 	pooled := n.body(l, x, out)
 	if len(pooled) == 0 { // every attention switched off: the plain network
 		pooled = append(pooled, graph.GlobalAvgPool(x))
 	}
-	out["logits"] = n.tail(l, graph.Concat(1, append(pooled, in["condition"])...))
+	out["logits"] = g.Label("tail", func() *graph.Value {
+		return n.tail(l, graph.Concat(1, append(pooled, in["condition"])...))
+	})
 	return out
 }
 
@@ -131,7 +133,8 @@ func (n *StenosisNet) head(l classLayers, x *graph.Value) *graph.Value {
 		x = l.convNorm(fmt.Sprintf("head.conv%d", i), x, c, 7, stride, 1)
 	}
 	for i, c := range n.cfg.Inception {
-		x = l.inception(fmt.Sprintf("head.inception%d", i), l.maxPool(x), c)
+		x = l.g.Label("head", func() *graph.Value { return l.maxPool(x) })
+		x = l.inception(fmt.Sprintf("head.inception%d", i), x, c)
 	}
 	return x
 }
@@ -175,14 +178,19 @@ func boxMean(x *graph.Value) *graph.Value {
 // to out and gives each one's global average.
 func (n *StenosisNet) body(l classLayers, x *graph.Value, out map[string]*graph.Value) []*graph.Value {
 	var pooled []*graph.Value
-	toGrid := func(m *graph.Value) *graph.Value { return graph.ResizeLinear(m, n.cfg.Size, n.cfg.Size) }
+	mean := func(y *graph.Value) *graph.Value {
+		return l.g.Label("body", func() *graph.Value { return graph.GlobalAvgPool(y) })
+	}
+	toGrid := func(m *graph.Value) *graph.Value {
+		return l.g.Label("maps", func() *graph.Value { return graph.ResizeLinear(m, n.cfg.Size, n.cfg.Size) })
+	}
 	if n.cfg.CBAM {
 		y, m := n.cbam(l, x)
-		pooled, out["cbam_map"] = append(pooled, graph.GlobalAvgPool(y)), toGrid(m)
+		pooled, out["cbam_map"] = append(pooled, mean(y)), toGrid(m)
 	}
 	if n.cfg.SelfAttention {
 		y, m := n.selfAttention(l, x)
-		pooled, out["self_attention"] = append(pooled, graph.GlobalAvgPool(y)), toGrid(m)
+		pooled, out["self_attention"] = append(pooled, mean(y)), toGrid(m)
 	}
 	if n.cfg.SlotAttention {
 		y, m := n.slotAttention(l, x)

@@ -76,7 +76,7 @@ func (l classLayers) batchNorm(name string, x *graph.Value) *graph.Value {
 // dense is a fully connected layer over the last axis, with bias.
 func (l classLayers) dense(name string, x *graph.Value, out int) *graph.Value {
 	w := l.weight(name, x.Dim(-1), out)
-	return graph.Linear(x, w[0], w[1])
+	return l.g.Label(name, func() *graph.Value { return graph.Linear(x, w[0], w[1]) })
 }
 
 // weight declares a dense layer's weight and bias, for layers used repeatedly.
@@ -91,7 +91,8 @@ func (l classLayers) weight(name string, in, out int) [2]*graph.Value {
 func (l classLayers) layerNorm(name string, x *graph.Value) *graph.Value {
 	c := []int{x.Dim(-1)}
 	gamma := l.g.Param(name+".scale", c, graph.ConstInit(1))
-	return graph.LayerNorm(x, gamma, l.g.Param(name+".shift", c, graph.ZeroInit()), normEps)
+	beta := l.g.Param(name+".shift", c, graph.ZeroInit())
+	return l.g.Label(name, func() *graph.Value { return graph.LayerNorm(x, gamma, beta, normEps) })
 }
 
 // dropout zeroes a share of x while training and scales up the rest.

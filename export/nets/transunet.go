@@ -103,7 +103,7 @@ func (c TransUNetConfig) residual(l *segmenterLayers, x *graph.Value) (skips []*
 	}
 	x = e.first("root", x, c.Root, root, c.Strides[0])
 	skips = append(skips, x)
-	x = e.pool(x, c.Strides[1])
+	x = l.g.Label("root", func() *graph.Value { return e.pool(x, c.Strides[1]) })
 	for s, units := range c.Units {
 		stride := [3]int{1, 1, 1}
 		if s > 0 {

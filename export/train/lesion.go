@@ -46,9 +46,11 @@ func (t *LesionTask) Loss(g *graph.Graph) *graph.Value {
 	target := g.Input("target", t.batch, spine.LesionClassCount)
 	ramp := g.Input("ramp", 1)
 	o := loss.ClassOptions{Smoothing: 0.05}
-	entropy := loss.ClassCrossEntropy(out["metastasis"], target, o)
-	both := loss.DeSamba(out, "metastasis", target, o)
-	return graph.Add(entropy, graph.Mul(graph.Sub(both, entropy), ramp))
+	return g.Label("loss", func() *graph.Value {
+		entropy := loss.ClassCrossEntropy(out["metastasis"], target, o)
+		both := loss.DeSamba(out, "metastasis", target, o)
+		return graph.Add(entropy, graph.Mul(graph.Sub(both, entropy), ramp))
+	})
 }
 
 // arrange orders the training lesions.

@@ -343,8 +343,14 @@ func (t *SegmentationTask) Loss(g *graph.Graph) *graph.Value { return t.LossOf(g
 // chosen, deep supervision at every decoder stage that the network has logits for,
 // and cross entropy of the levels.
 func (t *SegmentationTask) LossOf(g *graph.Graph, size int) *graph.Value {
-	c, n := t.crops[size], t.batch
-	out := c.net.Forward(g, inputs(g, c.net, n))
+	c := t.crops[size]
+	out := c.net.Forward(g, inputs(g, c.net, t.batch))
+	return g.Label("loss", func() *graph.Value { return t.lossOn(g, out, c) })
+}
+
+// lossOn is the loss of a network's outputs.
+func (t *SegmentationTask) lossOn(g *graph.Graph, out map[string]*graph.Value, c crop) *graph.Value {
+	n := t.batch
 	truth := g.Input("target_semantic", n, semCount, c.d, c.h, c.w)
 	level := g.Input("target_level", n, nodeCount, c.d, c.h/2, c.w/2)
 	mask := g.Input("level_mask", n, 1, c.d, c.h/2, c.w/2)

@@ -41,7 +41,9 @@ func (t *StenosisTask) Loss(g *graph.Graph) *graph.Value {
 	in := inputs(g, t.net, t.batch)
 	out := t.net.Forward(g, in)
 	target := g.Input("target", t.batch, 3)
-	return loss.ClassCrossEntropy(out["logits"], target, loss.ClassOptions{Smoothing: 0.05})
+	return g.Label("loss", func() *graph.Value {
+		return loss.ClassCrossEntropy(out["logits"], target, loss.ClassOptions{Smoothing: 0.05})
+	})
 }
 
 // arrange orders the training crops.

@@ -1,7 +1,6 @@
 package train
 
 import (
-	"slices"
 	"strconv"
 
 	"columna/export/graph"
@@ -43,14 +42,14 @@ func recipeLoss(net nets.Net, g *graph.Graph, batch int) *graph.Value {
 	case readsSpine(net):
 		return (&SegmentationTask{net: net, batch: batch, crops: []crop{{net, s[2], s[3], s[4]}}}).Loss(g)
 	}
-	return plainLoss(net, g, batch)
+	out := net.Forward(g, nets.Feed(g, net, batch))
+	return g.Label("loss", func() *graph.Value { return plainLoss(g, out) })
 }
 
 // plainLoss teaches segmentation networks that do not read our spine, such as the
 // papers' presets: HFD-Tversky, of two classes Dice, with deep supervision, and
 // cross entropy of the levels.
-func plainLoss(net nets.Net, g *graph.Graph, batch int) *graph.Value {
-	out := net.Forward(g, nets.Feed(g, net, batch))
+func plainLoss(g *graph.Graph, out map[string]*graph.Value) *graph.Value {
 	truth := g.Input("target_semantic", out["semantic"].Shape()...)
 	name, classes := "hfd-tversky", truth.Dim(1)
 	if classes < 3 {
@@ -66,10 +65,10 @@ func plainLoss(net nets.Net, g *graph.Graph, batch int) *graph.Value {
 		aux = append(aux, of(logits, loss.Shrink(truth, logits)))
 	}
 	total := loss.DeepSupervision(of(out["semantic"], truth), aux, loss.DeepSupervisionWeight(0))
-	if !slices.Contains(net.Outputs(), "level") {
+	level := out["_level_aux1"]
+	if level == nil {
 		return total
 	}
-	level := out["_level_aux1"]
 	named := loss.CrossEntropy(level, g.Input("target_level", level.Shape()...), nil, nil)
 	return graph.Add(total, graph.MulScalar(named, 0.5))
 }
