@@ -163,7 +163,7 @@ type meanJSON struct {
 	Missing int `json:"missing"`
 }
 
-// modelJSON is a card with the name of its file.
+// modelJSON is a card with the name of its file, or, of a model just built, its text.
 type modelJSON struct {
 	models.Spec
 	Card string `json:"card"`

@@ -32,6 +32,9 @@ type EncodeOptions struct {
 	// after its last reader: less memory, and somewhat slower (lean.go).
 	Lean bool
 	step bool // a training step, which is lean where that pays
+	// Shapes keeps the shapes inside a training step for the reader, where hiding them
+	// would merely pay.
+	Shapes bool
 	// Verbatim writes every operator as it was made, without tidying (tidy.go):
 	// for comparing.
 	Verbatim bool

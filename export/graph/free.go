@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -265,7 +266,7 @@ func (u *unifier) list(nodes []*draftNode, at int) error {
 }
 
 // beyond is a position behind the last of any axis.
-const beyond = 1<<63 - 1
+const beyond = math.MaxInt32
 
 // standIn is what ONNX takes for a size that it knows itself: 0 in a Reshape and 1
 // in an Expand for the input's own size, positions from the end in a Slice. nil if
@@ -278,7 +279,7 @@ func (u *unifier) standIn(nodes []*draftNode, at, j int, values []int) *int {
 	for p, n := range nodes {
 		x := n.input(0).shape
 		if nodes[0].kind == "Expand" { // aligned at the end
-			axis = j - (len(values0(n, at)) - len(x))
+			axis = j - (len(n.input(at).value.ints) - len(x))
 		}
 		if axis < 0 || axis >= len(x) {
 			return nil
@@ -302,8 +303,6 @@ func (u *unifier) standIn(nodes []*draftNode, at, j int, values []int) *int {
 	}
 	return &stand
 }
-
-func values0(n *draftNode, at int) []int { return n.input(at).value.ints }
 
 // inferOne lets a Reshape infer its one open size, if it is just one.
 func inferOne(forms []form) {

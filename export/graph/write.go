@@ -17,6 +17,8 @@ import (
 type Model struct {
 	// Inputs and Outputs are what the model takes and gives.
 	Inputs, Outputs []Port
+	// Lean says that the shapes inside are hidden.
+	Lean bool
 
 	parts rope
 	size  int64
@@ -49,7 +51,7 @@ func newModel(d *draft, o EncodeOptions) (*Model, error) {
 	if err := d.verify(); err != nil {
 		return nil, err
 	}
-	if o.Lean || o.step && d.leanPays() {
+	if o.Lean || o.step && !o.Shapes && d.leanPays() {
 		if err := d.lean(); err != nil {
 			return nil, err
 		}
@@ -68,7 +70,7 @@ func newModel(d *draft, o EncodeOptions) (*Model, error) {
 	if o.KeepWeights {
 		parts.embedTrained(d)
 	}
-	m := &Model{parts: parts}
+	m := &Model{parts: parts, Lean: d.hidden}
 	m.Describe(o.Doc)
 	for _, t := range d.inputs {
 		m.Inputs = append(m.Inputs, t.port())

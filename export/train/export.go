@@ -74,6 +74,9 @@ func write(net nets.Net, w graph.Weights, o FileOptions, know func(*models.Spec)
 	spec.Inputs, spec.Outputs = ports(net, m.Inputs), ports(net, m.Outputs)
 	spec.Labels = nets.Labels(net, net.Outputs()[0])
 	spec.Sizes = nets.SizeRule(net, o.Batch == 0 && o.Kind != models.Training, o.freeVolume(net))
+	if m.Lean {
+		spec.Sizes += "; the shapes inside are hidden, to save memory"
+	}
 	spec.SizeVox, spec.SpacingMM = gridOf(net)
 	if err := measure(net, &spec); err != nil {
 		return nil, spec, err

@@ -42,7 +42,7 @@ func (t *LesionTask) Net() nets.Net { return t.net }
 // satisfied by features that say nothing. (With them from the start, and a region
 // of 48 mm, the classes stayed at chance; the two were not told apart.)
 func (t *LesionTask) Loss(g *graph.Graph) *graph.Value {
-	out := t.net.Forward(g, inputs(g, t.net, t.batch))
+	out := t.net.Forward(g, nets.Feed(g, t.net, t.batch))
 	target := g.Input("target", t.batch, spine.LesionClassCount)
 	ramp := g.Input("ramp", 1)
 	o := loss.ClassOptions{Smoothing: 0.05}

@@ -344,7 +344,7 @@ func (t *SegmentationTask) Loss(g *graph.Graph) *graph.Value { return t.LossOf(g
 // and cross entropy of the levels.
 func (t *SegmentationTask) LossOf(g *graph.Graph, size int) *graph.Value {
 	c := t.crops[size]
-	out := c.net.Forward(g, inputs(g, c.net, t.batch))
+	out := c.net.Forward(g, nets.Feed(g, c.net, t.batch))
 	return g.Label("loss", func() *graph.Value { return t.lossOn(g, out, c) })
 }
 

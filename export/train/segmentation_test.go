@@ -93,7 +93,7 @@ func lossOf(t *testing.T, task *SegmentationTask) (total, spectral float64) {
 	}
 	h := graph.New("output")
 	c := task.crops[0]
-	out := c.net.Forward(h, inputs(h, c.net, 1))
+	out := c.net.Forward(h, nets.Feed(h, c.net, 1))
 	truth := h.Input("target_semantic", 1, semCount, c.d, c.h, c.w)
 	s := loss.SpectralCorrelation(graph.Softmax(out["semantic"], 1), truth)
 	return float64(graph.Eval([]*graph.Value{l}, in, g.InitParams(1))[0][0]),
@@ -161,7 +161,7 @@ func TestSegmentationNetworks_ServeInference(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := graph.New("weights")
-	net.Forward(g, inputs(g, net, 1))
+	net.Forward(g, nets.Feed(g, net, 1))
 	m, err := Build(net, g.InitParams(1), (&SegmentationTask{d: 16, h: 192, w: 128, spacing: gridMM()}).Card)
 	if err != nil {
 		t.Fatal(err)

@@ -38,7 +38,7 @@ func (t *StenosisTask) Net() nets.Net { return t.net }
 
 // Loss is cross entropy with a little label smoothing over the three grades.
 func (t *StenosisTask) Loss(g *graph.Graph) *graph.Value {
-	in := inputs(g, t.net, t.batch)
+	in := nets.Feed(g, t.net, t.batch)
 	out := t.net.Forward(g, in)
 	target := g.Input("target", t.batch, 3)
 	return g.Label("loss", func() *graph.Value {
@@ -50,16 +50,6 @@ func (t *StenosisTask) Loss(g *graph.Graph) *graph.Value {
 func (t *StenosisTask) arrange() {
 	t.order = newBalanced(t.seed, len(t.train), 3,
 		func(i int) int { return int(t.train[i].Grade) }, func(i int) string { return t.train[i].Patient })
-}
-
-// inputs declares a network's inputs with another batch size.
-func inputs(g *graph.Graph, n nets.Net, batch int) map[string]*graph.Value {
-	in := map[string]*graph.Value{}
-	for _, p := range n.Inputs() {
-		shape := append([]int{batch}, p.Shape[1:]...)
-		in[p.Name] = g.Input(p.Name, shape...)
-	}
-	return in
 }
 
 // Batch takes as many crops of each grade as of the others, augmented as in the

@@ -22,7 +22,7 @@ func stepModel(net nets.Net, o FileOptions) (m *graph.Model, err error) {
 	err = graph.Try(func() {
 		g := graph.New(net.Name() + "_step")
 		g.Training = true
-		file := graph.EncodeOptions{Opset: o.Opset}
+		file := graph.EncodeOptions{Opset: o.Opset, Shapes: true}
 		m, inner = graph.TrainingModel(g, recipeLoss(net, g, batch), nil, graph.AdamOptions{ClipNorm: clipNorm, File: file})
 	})
 	if err == nil {
