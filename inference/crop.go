@@ -213,7 +213,7 @@ func standardiseCrop(pixels []float32, covered []bool) bool {
 			used = append(used, v)
 		}
 	}
-	if len(used)*5 < len(pixels)*3 {
+	if len(used) == 0 || len(used)*5 < len(pixels)*3 {
 		return false
 	}
 	lo, hi := quantiles(used, 0.005, 0.995)

@@ -325,3 +325,9 @@ func TestAssemble_KeepsAPhantomsStructures(t *testing.T) {
 		}
 	}
 }
+
+func TestStandardiseCrop_RefusesNothing(t *testing.T) {
+	if standardiseCrop(nil, nil) || standardiseCrop([]float32{1}, []bool{false}) {
+		t.Error("a crop without a single value cannot be standardised")
+	}
+}
