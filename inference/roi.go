@@ -18,7 +18,7 @@ const (
 
 // ROI is the input of DeSamba for one lesion.
 type ROI struct {
-	Images  [3][]float32 // T1, T2, T2FS (or STIR): 16 x 32 x 32, columns fastest; zeros where missing
+	Images  [3][]float32 // T1, T2, T2FS (or STIR), columns fastest; zeros where missing
 	Present [3]float32
 	Tabular [8]float32  // age/100, sex (male 1), level/20, count/10, then 1 for each of them that is missing
 	Grid    volume.Grid // of each image
@@ -29,6 +29,11 @@ type ROI struct {
 // against the rest of the spine. Level is the vertebra it lies in (Background if
 // unknown), count the number of lesions of the study (0 if unknown).
 func LesionROI(study *spine.Study, box spine.Box, level spine.Structure, count int) (ROI, error) {
+	return LesionROISized(study, box, level, count, [3]int{roiHW, roiHW, roiD})
+}
+
+// LesionROISized is LesionROI in another number of columns, rows and slices.
+func LesionROISized(study *spine.Study, box spine.Box, level spine.Structure, count int, size [3]int) (ROI, error) {
 	base := MaskSeries(study)
 	if base == nil {
 		return ROI{}, errNoSagittal
@@ -36,7 +41,7 @@ func LesionROI(study *spine.Study, box spine.Box, level spine.Structure, count i
 	if !inside(base.Volume.Grid, base.Volume.ToVoxel(box.Center())) {
 		return ROI{}, errors.New("the lesion's box lies outside the images: draw it on a sagittal series")
 	}
-	roi := ROI{Grid: roiGrid(base.Volume.Grid, box), Tabular: tabular(study, level, count)}
+	roi := ROI{Grid: roiGrid(base.Volume.Grid, box, size), Tabular: tabular(study, level, count)}
 	for n, s := range lesionSeries(study) {
 		roi.Images[n] = make([]float32, roi.Grid.Len())
 		if s == nil {
@@ -60,14 +65,16 @@ func lesionSeries(study *spine.Study) [3]*spine.Series {
 }
 
 // roiGrid centres the region on the box, along the axes of the sagittal series.
-func roiGrid(series volume.Grid, box spine.Box) volume.Grid {
+func roiGrid(series volume.Grid, box spine.Box, size [3]int) volume.Grid {
 	side := float64(roiFOVMM)
 	for a := range 3 {
 		side = max(side, 1.25*(box.Max[a]-box.Min[a]))
 	}
 	p, i, l := frameOf(series).directions(series)
-	steps := [3]volume.Vec3{p.Scale(side / roiHW), i.Scale(side / roiHW), l.Scale(side / roiD)}
-	size := [3]int{roiHW, roiHW, roiD}
+	var steps [3]volume.Vec3
+	for a, axis := range [3]volume.Vec3{p, i, l} {
+		steps[a] = axis.Scale(side / float64(size[a]))
+	}
 	origin := box.Center()
 	for a := range 3 {
 		origin = origin.Sub(steps[a].Scale(float64(size[a]-1) / 2))

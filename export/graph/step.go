@@ -50,7 +50,7 @@ func TrainingModel(g *Graph, loss *Value, extra []Output, o AdamOptions) (*Model
 		length, step := norm(s.gradient), g.Input("step", 1)
 		outs := append(adam(o, s.theta, s.gradient, length, step, s.decayed), Output{"grad_norm", length})
 		if s.state != nil {
-			next := s.nextState()
+			next := flat(g.nextStates())
 			outs = append(outs, Output{"state_next", next})
 			if o.EMA > 0 {
 				outs = append(outs, average("ema_state", next, step, o.EMA))
@@ -60,23 +60,41 @@ func TrainingModel(g *Graph, loss *Value, extra []Output, o AdamOptions) (*Model
 	})
 }
 
-// GradientStep writes a model that computes a loss and adds its gradient to a
-// sum: grad_next = grad + share * gradient, with the inputs "grad", a flat vector
-// like "theta", and "share" (1). Its other inputs are the graph's, "theta" and, if
-// the graph has states, "state". Its outputs are "loss", "grad_next", "grad_norm"
-// (1), the norm of grad_next, "state_next" and the extra ones.
+// GradSuffix and NextSuffix name the outputs of a GradientStep after its inputs.
+const (
+	GradSuffix = "_grad"
+	NextSuffix = "_next"
+)
+
+// GradientStep writes a model that computes a loss and its gradient. Its inputs are
+// the graph's and each parameter and state by its name; its outputs are "loss", for
+// each parameter "NAME_grad", for each state "NAME_next", and the extra ones.
 //
-// N runs with the share 1/N, the first from a grad of zeros, give the gradient of
-// the mean of N losses in the memory of one.
+// Fed with pieces of one vector of all parameters and asked to write into pieces of
+// another, it needs no memory to take them apart and join them, as a TrainingStep
+// does. Gradients of several batches are summed outside.
 func GradientStep(g *Graph, loss *Value, extra []Output) ([]byte, error) {
-	return bytesOf(encodeStep(g, "gradient step", loss, extra, EncodeOptions{}, func(s *stepper) []Output {
-		sum := Add(g.Input("grad", s.theta.shape...), Mul(s.gradient, g.Input("share", 1)))
-		outs := []Output{{"grad_next", sum}, {"grad_norm", norm(sum)}}
-		if s.state != nil {
-			outs = append(outs, Output{"state_next", s.nextState()})
+	if len(g.params) == 0 {
+		return nil, noParameters("gradient step", g)
+	}
+	outs := []Output{{"loss", loss}}
+	err := Try(func() {
+		for i, d := range Grad(loss, g.weights()...) {
+			outs = append(outs, Output{g.params[i].Name + GradSuffix, d})
 		}
-		return outs
-	}))
+		for i, v := range g.nextStates() {
+			outs = append(outs, Output{g.states[i].Name + NextSuffix, v})
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("gradient step of %s: %w", g.Name, err)
+	}
+	o := EncodeOptions{Fold: true, Lean: g.frugal, step: true}
+	return bytesOf(export(g, append(outs, extra...), o, nil))
+}
+
+func noParameters(what string, g *Graph) error {
+	return fmt.Errorf("%s of %s: the graph has no parameters", what, g.Name)
 }
 
 // UpdateStep writes a model that makes one step of Adam on n numbers, which may be
@@ -112,16 +130,12 @@ func AverageStep(n int, decay float64) ([]byte, error) {
 // encodeStep writes a step in which parameters and states are pieces of vectors.
 func encodeStep(g *Graph, what string, loss *Value, extra []Output, o EncodeOptions, rest func(*stepper) []Output) (*Model, error) {
 	if len(g.params) == 0 {
-		return nil, fmt.Errorf("%s of %s: the graph has no parameters", what, g.Name)
+		return nil, noParameters(what, g)
 	}
 	s := &stepper{graph: g, replaced: map[*Value]*Value{}}
 	outs := []Output{{"loss", loss}}
 	err := Try(func() {
-		wrt := make([]*Value, len(g.params))
-		for i, p := range g.params {
-			wrt[i] = p.Value
-		}
-		gradients := Grad(loss, wrt...)
+		gradients := Grad(loss, g.weights()...)
 		g.Scope("adam", func() {
 			s.gradient = flat(gradients)
 			s.theta = s.vector("theta", g.params)
@@ -174,16 +188,26 @@ func flat(vals []*Value) *Value {
 	return Concat(0, pieces...)
 }
 
-func (s *stepper) nextState() *Value {
+// weights are the values of the parameters.
+func (g *Graph) weights() []*Value {
+	out := make([]*Value, len(g.params))
+	for i, p := range g.params {
+		out[i] = p.Value
+	}
+	return out
+}
+
+// nextStates are the values that the states take after a step.
+func (g *Graph) nextStates() []*Value {
 	var next []*Value
-	for _, p := range s.graph.states {
-		v := s.graph.next[p.Value]
+	for _, p := range g.states {
+		v := g.next[p.Value]
 		if v == nil {
 			v = p.Value
 		}
 		next = append(next, v)
 	}
-	return flat(next)
+	return next
 }
 
 // adam is one step with bias-corrected moments on a gradient whose whole has the

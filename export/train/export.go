@@ -7,6 +7,7 @@ import (
 	"columna/export/nets"
 	"columna/inference"
 	"columna/models"
+	"columna/spine"
 )
 
 // Build turns a network and its weights into a model that serves: the inference
@@ -133,14 +134,16 @@ func gridOf(net nets.Net) (size [3]int, mm [3]float64) {
 		side := inference.CropFOVMM / float64(size[0])
 		mm = [3]float64{side, side, 0}
 	case readsSpine(net):
-		mm = gridMM()
+		mm = gridMM(size[2], size[1])
 	}
 	return size, mm
 }
 
-// readsSpine says whether a segmentation network has the spine's classes and levels.
+// readsSpine says whether a segmentation network has the spine's classes and levels,
+// at least the paper's.
 func readsSpine(net nets.Net) bool {
-	return len(nets.Labels(net, "semantic")) == semCount && len(nets.Labels(net, "level")) == nodeCount
+	c := crop{net: net}
+	return c.classes() > semDisc && c.nodes() > nodeOf(spine.DiscL4L5)
 }
 
 // measure counts the network's parameters and its operations for one sample.

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"runtime/debug"
 	"slices"
-	"strings"
 
 	"columna/export/graph"
 	"columna/internal/ort"
@@ -18,32 +18,36 @@ import (
 const partSize = 1 << 20
 
 // optimiser holds what training changes, as flat vectors, and the models that
-// change it: for each size of batch a step that adds up gradients, and one update
-// that spends the sum. All sizes share the vectors, so the memory of a step is
-// that of one batch, however many make up the step.
+// change it: for each size of batch a gradient step, and one update that spends the
+// sum of the gradients. All sizes share the vectors, and the gradient steps read and
+// write them in place, so the memory of a step is that of one batch, however many
+// make up the step.
 type optimiser struct {
 	sizes   []batchSize
 	update  *ort.Session // Adam on a part of the weights
 	average *ort.Session // running mean of the states; nil where none is kept
 	params  int          // trained numbers
 	part    int          // numbers that one run of update changes
+	batches int          // of one step
 	changed []string     // vectors that update changes
 	// vectors are "theta", "m", "v", "grad" and "ema", as long as whole parts, and
-	// "state" and "ema_state"; spare has a second "grad" and "state", and a part of
-	// each vector that the update changes.
+	// "state" and "ema_state". Spare is where the coming state is written, and a part
+	// of each vector that the update changes; with several batches a step also "grad",
+	// that of one batch.
 	vectors, spare map[string][]float32
 }
 
 // batchSize is the gradient step for batches of one size.
 type batchSize struct {
-	graph *graph.Graph
-	step  *ort.Session
-	noise []noisePort
+	graph  *graph.Graph
+	step   *ort.Session
+	inputs map[string]bool // of the step; what the loss does not depend on is none
+	noise  []noisePort
 }
 
 // newOptimiser builds the models with fresh weights.
 func newOptimiser(task Task, cfg Config) (*optimiser, error) {
-	o := &optimiser{vectors: map[string][]float32{}, spare: map[string][]float32{}}
+	o := &optimiser{batches: max(cfg.Accumulate, 1), vectors: map[string][]float32{}, spare: map[string][]float32{}}
 	for n := range sizesOf(task) {
 		if err := o.addSize(task, n, cfg); err != nil {
 			o.close()
@@ -74,11 +78,16 @@ func (o *optimiser) addSize(task Task, n int, cfg Config) error {
 	} else if err := sameWeights(o.sizes[0].graph, g); err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // the first weights were there three times
 	step, err := ort.NewSession(model, cfg.Session)
 	if err != nil {
 		return err
 	}
-	o.sizes = append(o.sizes, batchSize{graph: g, step: step, noise: noisePorts(g)})
+	inputs := map[string]bool{}
+	for _, io := range step.Inputs() {
+		inputs[io.Name] = true
+	}
+	o.sizes = append(o.sizes, batchSize{graph: g, step: step, inputs: inputs, noise: noisePorts(g)})
 	return nil
 }
 
@@ -100,7 +109,9 @@ func (o *optimiser) fill(theta, state []float32) {
 		o.vectors[name] = make([]float32, parts*o.part)
 	}
 	copy(o.vectors["theta"], theta)
-	o.spare["grad"] = make([]float32, parts*o.part)
+	if o.batches > 1 {
+		o.spare["grad"] = make([]float32, parts*o.part)
+	}
 	if len(state) > 0 {
 		o.vectors["state"], o.spare["state"] = state, make([]float32, len(state))
 	}
@@ -134,46 +145,87 @@ func (o *optimiser) addUpdate(cfg Config) error {
 	return err
 }
 
-// add runs a batch of size n and adds share of its gradient to the sum. norm is
-// that of the sum. A batch whose loss or gradient is not finite changes nothing.
-func (o *optimiser) add(ctx context.Context, n int, in map[string]ort.Tensor, share float64) (loss, norm float64, err error) {
-	in["theta"], in["grad"] = flat(o.vectors["theta"][:o.params]), flat(o.vectors["grad"][:o.params])
-	in["share"] = scalar(share)
-	into := map[string]ort.Tensor{"grad_next": flat(o.spare["grad"][:o.params])}
-	if state, ok := o.vectors["state"]; ok {
-		in["state"], into["state_next"] = flat(state), flat(o.spare["state"])
+// add runs a batch of size n and adds its share of the gradient to the sum. norm is
+// that of the batch's gradient. A batch whose loss or gradient is not finite leaves
+// the sum of no use and the states as they were.
+func (o *optimiser) add(ctx context.Context, n int, in map[string]ort.Tensor) (loss, norm float64, err error) {
+	s, grad := o.sizes[n], o.vectors["grad"]
+	if o.batches > 1 {
+		grad = o.spare["grad"]
 	}
-	out, err := o.sizes[n].step.RunInto(ctx, in, into)
+	into := map[string]ort.Tensor{}
+	fed := func(name string) bool { return s.inputs[name] }
+	given := func(string) bool { return true }
+	pieces(in, s.graph.Params(), "", o.vectors["theta"], fed)
+	pieces(in, s.graph.States(), "", o.vectors["state"], fed)
+	pieces(into, s.graph.Params(), graph.GradSuffix, grad, given)
+	pieces(into, s.graph.States(), graph.NextSuffix, o.spare["state"], given)
+	out, err := s.step.RunInto(ctx, in, into)
 	if err != nil {
 		return 0, 0, err
 	}
-	loss, norm = float64(out["loss"].Data[0]), float64(out["grad_norm"].Data[0])
-	if finite(loss) && finite(norm) {
-		for output := range into {
-			o.swap(strings.TrimSuffix(output, "_next"))
-		}
+	loss, norm = float64(out["loss"].Data[0]), length(grad)
+	if !finite(loss) || !finite(norm) {
+		return loss, norm, nil
+	}
+	if o.vectors["state"] != nil {
+		o.swap("state")
+	}
+	if o.batches > 1 {
+		addTo(o.vectors["grad"], grad, 1/float32(o.batches))
 	}
 	return loss, norm, nil
 }
 
-// apply spends the summed gradient, of a norm, on update number step (from 1). It
-// cannot be cancelled: half the weights would be new.
-func (o *optimiser) apply(norm, lr float64, step int) error {
+// pieces names the tensors that wanted parameters are in a vector of them all.
+func pieces(out map[string]ort.Tensor, params []*graph.Param, suffix string, vector []float32, wanted func(name string) bool) {
+	for _, p := range params {
+		n := 1
+		for _, d := range p.Shape {
+			n *= d
+		}
+		if wanted(p.Name) {
+			out[p.Name+suffix] = ort.Tensor{Shape: p.Shape, Data: vector[:n:n]}
+		}
+		vector = vector[n:]
+	}
+}
+
+// length is the Euclidean norm, as far as float32 can say it.
+func length(x []float32) float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += float64(v) * float64(v)
+	}
+	return float64(float32(math.Sqrt(sum)))
+}
+
+// addTo adds share * x to sum.
+func addTo(sum, x []float32, share float32) {
+	for i, v := range x {
+		sum[i] += v * share
+	}
+}
+
+// apply spends the summed gradient on update number step (from 1) and returns its
+// norm. It cannot be cancelled: half the weights would be new.
+func (o *optimiser) apply(lr float64, step int) (norm float64, err error) {
+	norm = length(o.vectors["grad"])
 	fixed := map[string]ort.Tensor{"grad_norm": scalar(norm), "lr": scalar(lr), "step": scalar(float64(step))}
 	for at := 0; at < o.params; at += o.part {
 		if err := o.applyPart(at, fixed); err != nil {
-			return err
+			return norm, err
 		}
 	}
 	o.drop()
 	if o.average == nil {
-		return nil
+		return norm, nil
 	}
 	in := map[string]ort.Tensor{"value": flat(o.vectors["state"]), "ema": flat(o.vectors["ema_state"]), "step": fixed["step"]}
 	into := map[string]ort.Tensor{"ema_next": flat(o.spare["ema_state"])}
-	_, err := o.average.RunInto(context.Background(), in, into)
+	_, err = o.average.RunInto(context.Background(), in, into)
 	o.swap("ema_state")
-	return err
+	return norm, err
 }
 
 // swap makes what was written beside a vector the vector.
@@ -198,15 +250,28 @@ func (o *optimiser) applyPart(at int, fixed map[string]ort.Tensor) error {
 }
 
 // drop forgets the summed gradient.
-func (o *optimiser) drop() { clear(o.vectors["grad"]) }
+func (o *optimiser) drop() {
+	if o.batches > 1 {
+		clear(o.vectors["grad"])
+	}
+}
 
 // weights are those to validate and export: the running mean where one is kept.
+// They lie in the vectors and are to be read only, before the next step.
 func (o *optimiser) weights() graph.Weights {
 	theta, state := o.vectors["theta"], o.vectors["state"]
 	if mean, ok := o.vectors["ema"]; ok {
 		theta, state = mean, o.vectors["ema_state"]
 	}
-	return graph.Unflatten(o.sizes[0].graph, theta[:o.params], state)
+	cut, g := map[string]ort.Tensor{}, o.sizes[0].graph
+	all := func(string) bool { return true }
+	pieces(cut, g.Params(), "", theta, all)
+	pieces(cut, g.States(), "", state, all)
+	w := graph.Weights{}
+	for name, t := range cut {
+		w[name] = t.Data
+	}
+	return w
 }
 
 // kept are the vectors that a checkpoint needs, without padding. The summed
@@ -215,14 +280,14 @@ func (o *optimiser) kept(midst bool) map[string][]float32 {
 	out := map[string][]float32{}
 	for name, v := range o.vectors {
 		if name != "grad" || midst {
-			out[name] = v[:min(len(v), o.length(name))]
+			out[name] = v[:min(len(v), o.size(name))]
 		}
 	}
 	return out
 }
 
-// length is how many numbers of a vector count.
-func (o *optimiser) length(name string) int {
+// size is how many numbers of a vector count.
+func (o *optimiser) size(name string) int {
 	if name == "state" || name == "ema_state" {
 		return len(o.vectors["state"])
 	}
@@ -240,8 +305,8 @@ func (o *optimiser) restore(kept map[string][]float32) error {
 		if len(from) == 0 && name == "grad" {
 			continue
 		}
-		if len(from) != o.length(name) {
-			return fmt.Errorf("it holds %d numbers of %q where the network has %d", len(from), name, o.length(name))
+		if len(from) != o.size(name) {
+			return fmt.Errorf("it holds %d numbers of %q where the network has %d", len(from), name, o.size(name))
 		}
 		copy(v, from)
 	}

@@ -44,15 +44,16 @@ func stenosisSamples(seed uint64, size int) ([]StenosisSample, error) {
 	return out, nil
 }
 
-// lesionSamples reads every metastasis of one phantom.
-func lesionSamples(seed uint64) ([]LesionSample, error) {
+// lesionSamples reads every metastasis of one phantom in a region of a size in
+// columns, rows and slices.
+func lesionSamples(seed uint64, size [3]int) ([]LesionSample, error) {
 	c := phantom.Generate(seed, phantom.Options{WithSTIR: true, Pathology: 0.3, AlwaysLesion: true})
 	var out []LesionSample
 	for _, l := range c.Lesions {
 		if l.Spondylitis {
 			continue
 		}
-		roi, err := inference.LesionROI(&c.Study, l.Box, l.Level, len(c.Lesions))
+		roi, err := inference.LesionROISized(&c.Study, l.Box, l.Level, len(c.Lesions), size)
 		if err != nil {
 			continue // the box of a lesion at the edge of the images
 		}

@@ -32,7 +32,9 @@ const (
 // nodeCount is the number of nodes of the anatomical graph.
 const nodeCount = 15
 
-// semanticOf and nodeOf map a structure label to its channel.
+// semanticOf and nodeOf map a structure label to its channel. A network of the
+// paper's three classes and ten nodes has the first of them, and calls the rest
+// background.
 func semanticOf(s spine.Structure) int {
 	switch {
 	case s == spine.S1:
@@ -298,13 +300,25 @@ func (t *SegmentationTask) sequences(r *rand.Rand, s Segment, a warp, at [3]int,
 	return out[0], out[1], present
 }
 
+// classes is how many classes the network tells apart, nodes how many levels.
+func (c crop) classes() int { return len(nets.Labels(c.net, "semantic")) }
+func (c crop) nodes() int   { return len(nets.Labels(c.net, "level")) }
+
+// within is a channel, or background where the network has not so many.
+func within(channel, channels int) int {
+	if channel < channels {
+		return channel
+	}
+	return 0
+}
+
 // targets are the one-hot labels, the levels at half the in-plane resolution, and
 // where each is known.
 func targets(labels []uint8, s Segment, c crop) map[string]ort.Tensor {
-	n := c.d * c.h * c.w
-	sem := make([]float32, semCount*n)
+	n, classes := c.d*c.h*c.w, c.classes()
+	sem := make([]float32, classes*n)
 	for i, l := range labels {
-		sem[semanticOf(spine.Structure(l))*n+i] = 1
+		sem[within(semanticOf(spine.Structure(l)), classes)*n+i] = 1
 	}
 	node, mask := levels(labels, s, c)
 	sacrum := float32(0)
@@ -312,8 +326,8 @@ func targets(labels []uint8, s Segment, c crop) map[string]ort.Tensor {
 		sacrum = 1
 	}
 	return map[string]ort.Tensor{
-		"target_semantic": {Shape: []int{1, semCount, c.d, c.h, c.w}, Data: sem},
-		"target_level":    {Shape: []int{1, nodeCount, c.d, c.h / 2, c.w / 2}, Data: node},
+		"target_semantic": {Shape: []int{1, classes, c.d, c.h, c.w}, Data: sem},
+		"target_level":    {Shape: []int{1, c.nodes(), c.d, c.h / 2, c.w / 2}, Data: node},
 		"level_mask":      {Shape: []int{1, 1, c.d, c.h / 2, c.w / 2}, Data: mask},
 		"no_sacrum":       {Shape: []int{1}, Data: []float32{sacrum}},
 	}
@@ -322,13 +336,13 @@ func targets(labels []uint8, s Segment, c crop) map[string]ort.Tensor {
 // levels are the shares of the graph's nodes in each cell of 2x2 pixels. Where
 // the sacrum was not labelled, background says nothing.
 func levels(labels []uint8, s Segment, c crop) (node, mask []float32) {
-	h, w := c.h/2, c.w/2
+	h, w, nodes := c.h/2, c.w/2, c.nodes()
 	n := c.d * h * w
-	node, mask = make([]float32, nodeCount*n), make([]float32, n)
+	node, mask = make([]float32, nodes*n), make([]float32, n)
 	for i, l := range labels {
 		x, y, k := i%c.w, i/c.w%c.h, i/(c.w*c.h)
 		cell := (k*h+y/2)*w + x/2
-		node[nodeOf(spine.Structure(l))*n+cell] += 0.25
+		node[within(nodeOf(spine.Structure(l)), nodes)*n+cell] += 0.25
 		if !s.NoLevels && (l != 0 || !s.NoSacrum) {
 			mask[cell] = 1
 		}
@@ -351,8 +365,8 @@ func (t *SegmentationTask) LossOf(g *graph.Graph, size int) *graph.Value {
 // lossOn is the loss of a network's outputs.
 func (t *SegmentationTask) lossOn(g *graph.Graph, out map[string]*graph.Value, c crop) *graph.Value {
 	n := t.batch
-	truth := g.Input("target_semantic", n, semCount, c.d, c.h, c.w)
-	level := g.Input("target_level", n, nodeCount, c.d, c.h/2, c.w/2)
+	truth := g.Input("target_semantic", n, c.classes(), c.d, c.h, c.w)
+	level := g.Input("target_level", n, c.nodes(), c.d, c.h/2, c.w/2)
 	mask := g.Input("level_mask", n, 1, c.d, c.h/2, c.w/2)
 	noSacrum := graph.Reshape(g.Input("no_sacrum", n), n, 1, 1, 1, 1)
 	main := t.classLoss(out["semantic"], truth, noSacrum, true)
@@ -362,9 +376,10 @@ func (t *SegmentationTask) lossOn(g *graph.Graph, out map[string]*graph.Value, c
 		aux = append(aux, t.classLoss(logits, loss.Shrink(truth, logits), noSacrum, false))
 	}
 	total := t.supervised(main, aux)
-	named := loss.CrossEntropy(out["_level_aux1"], level, levelWeights(), mask)
+	weights := levelWeights(c.nodes())
+	named := loss.CrossEntropy(out["_level_aux1"], level, weights, mask)
 	if coarse := out["_level_aux4"]; coarse != nil {
-		shrunk := loss.CrossEntropy(coarse, loss.Shrink(level, coarse), levelWeights(), loss.Shrink(mask, coarse))
+		shrunk := loss.CrossEntropy(coarse, loss.Shrink(level, coarse), weights, loss.Shrink(mask, coarse))
 		named = graph.Add(named, graph.MulScalar(shrunk, 0.5))
 	}
 	return graph.Add(total, graph.MulScalar(named, 0.5))
@@ -388,8 +403,8 @@ func (t *SegmentationTask) supervised(main *graph.Value, aux []*graph.Value) *gr
 }
 
 // levelWeights make the background, nine tenths of all voxels, count for less.
-func levelWeights() []float64 {
-	w := make([]float64, nodeCount)
+func levelWeights(nodes int) []float64 {
+	w := make([]float64, nodes)
 	for i := range w {
 		w[i] = 1
 	}
@@ -400,11 +415,14 @@ func levelWeights() []float64 {
 // classLoss compares the classes; where the sacrum was not labelled, calling a
 // voxel sacrum counts as calling it background.
 func (t *SegmentationTask) classLoss(logits, truth, noSacrum *graph.Value, full bool) *graph.Value {
-	p := slices.Clone(graph.Split(graph.Softmax(logits, 1), 1, 1, 1, 1, 1, 1, 1))
-	moved := graph.Mul(p[semSacrum], noSacrum)
-	p[semBackground] = graph.Add(p[semBackground], moved)
-	p[semSacrum] = graph.Sub(p[semSacrum], moved)
-	probs := graph.Concat(1, p...)
+	probs := graph.Softmax(logits, 1)
+	if classes := logits.Dim(1); classes > semSacrum {
+		p := slices.Clone(graph.Split(probs, 1, slices.Repeat([]int{1}, classes)...))
+		moved := graph.Mul(p[semSacrum], noSacrum)
+		p[semBackground] = graph.Add(p[semBackground], moved)
+		p[semSacrum] = graph.Sub(p[semSacrum], moved)
+		probs = graph.Concat(1, p...)
+	}
 	total := t.spatialLoss(probs, truth, full)
 	if full && t.spectral > 0 {
 		total = graph.Add(total, graph.MulScalar(loss.SpectralCorrelation(probs, truth), t.spectral))
@@ -424,7 +442,7 @@ func (t *SegmentationTask) spatialLoss(probs, truth *graph.Value, full bool) *gr
 	}
 	entropy := graph.MulScalar(crossEntropyOf(probs, truth), 0.5)
 	if full {
-		return graph.Add(loss.HFDTversky(probs, truth, loss.PaperHFD(semCount)), entropy)
+		return graph.Add(loss.HFDTversky(probs, truth, loss.PaperHFD(probs.Dim(1))), entropy)
 	}
 	return graph.Add(loss.Dice(probs, truth, nil), entropy)
 }
@@ -439,15 +457,18 @@ func (t *SegmentationTask) chooseLoss(name string, spectral float64) error {
 		t.spectral = spectral
 		return nil
 	}
-	spatial := strings.TrimSuffix(name, loss.SpectralSuffix)
+	spatial, classes := strings.TrimSuffix(name, loss.SpectralSuffix), semCount
+	if t.net != nil {
+		classes = crop{net: t.net}.classes()
+	}
 	if spectral > 0 {
 		name = spatial + loss.SpectralSuffix
 	}
 	var err error
-	if t.main, err = loss.Segmentation(name, semCount, loss.Options{Spectral: spectral}); err != nil {
+	if t.main, err = loss.Segmentation(name, classes, loss.Options{Spectral: spectral}); err != nil {
 		return err
 	}
-	t.deep, err = loss.Segmentation(spatial, semCount, loss.Options{})
+	t.deep, err = loss.Segmentation(spatial, classes, loss.Options{})
 	return err
 }
 
@@ -456,8 +477,9 @@ func (t *SegmentationTask) chooseLoss(name string, spectral float64) error {
 // discs, a fiftieth of the voxels, are found last.
 func crossEntropyOf(probs, truth *graph.Value) *graph.Value {
 	logs := graph.Log(graph.AddScalar(probs, 1e-5))
-	weight := graph.Const(probs.Graph(), []int{1, semCount, 1, 1, 1}, []float32{0.5, 1.5, 5, 3, 2, 2})
-	return graph.MulScalar(graph.ReduceMean(graph.Mul(graph.Mul(truth, weight), logs), false), -semCount)
+	classes, weights := probs.Dim(1), []float32{0.5, 1.5, 5, 3, 2, 2}
+	weight := graph.Const(probs.Graph(), []int{1, classes, 1, 1, 1}, weights[:classes])
+	return graph.MulScalar(graph.ReduceMean(graph.Mul(graph.Mul(truth, weight), logs), false), -float64(classes))
 }
 
 // Card says what the network knows.
@@ -501,23 +523,25 @@ func (t *SegmentationTask) Validate(ctx context.Context, w graph.Weights) (Valid
 func (t *SegmentationTask) measure(ctx context.Context, s *ort.Session, set []Segment, name string, figures map[string]float64) (float64, error) {
 	sum, count := [semCount]float64{}, [semCount]float64{}
 	right, voxels := 0.0, 0.0
+	whole := crop{t.net, t.d, t.h, t.w}
+	classes, nodes := whole.classes(), whole.nodes()
 	for _, c := range set {
 		out, err := s.Run(ctx, t.feed(c))
 		if err != nil {
 			return 0, err
 		}
-		sem, node := argmax(out["semantic"].Data, semCount), argmax(out["level"].Data, nodeCount)
-		for class := semBody; class < semCount; class++ {
+		sem, node := argmax(out["semantic"].Data, classes), argmax(out["level"].Data, nodes)
+		for class := semBody; class < classes; class++ {
 			if d := diceOf(c.Labels, sem, class); !math.IsNaN(d) {
 				sum[class] += d
 				count[class]++
 			}
 		}
-		r, n := levelHits(c, sem, node)
+		r, n := levelHits(c, sem, node, nodes)
 		right, voxels = right+r, voxels+n
 	}
 	names := [semCount]string{"", "body", "disc", "canal", "sacrum", "posterior"}
-	for class := semBody; class < semCount; class++ {
+	for class := semBody; class < classes; class++ {
 		if count[class] > 0 {
 			figures[name+"_dice_"+names[class]] = sum[class] / count[class]
 		}
@@ -525,7 +549,8 @@ func (t *SegmentationTask) measure(ctx context.Context, s *ort.Session, set []Se
 	if voxels > 0 {
 		figures[name+"_level_accuracy"] = right / voxels
 	}
-	return (figures[name+"_dice_body"] + figures[name+"_dice_disc"] + figures[name+"_dice_canal"]) / 3, nil
+	scored := min(classes-1, semCanal) // body and disc, and the canal where the network has it
+	return (figures[name+"_dice_body"] + figures[name+"_dice_disc"] + figures[name+"_dice_canal"]) / float64(scored), nil
 }
 
 // feed is the network's input for a study as it is, without augmentation.
@@ -582,7 +607,7 @@ func diceOf(labels, sem []uint8, class int) float64 {
 
 // levelHits counts, over the bodies and discs that were found, the voxels whose
 // level is right.
-func levelHits(c Segment, sem, node []uint8) (right, voxels float64) {
+func levelHits(c Segment, sem, node []uint8, nodes int) (right, voxels float64) {
 	if c.NoLevels {
 		return 0, 0
 	}
@@ -592,7 +617,7 @@ func levelHits(c Segment, sem, node []uint8) (right, voxels float64) {
 			continue
 		}
 		voxels++
-		if int(node[i]) == nodeOf(spine.Structure(l)) {
+		if int(node[i]) == within(nodeOf(spine.Structure(l)), nodes) {
 			right++
 		}
 	}

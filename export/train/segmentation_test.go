@@ -65,9 +65,9 @@ func TestSegmentationTask_TeachesEveryNetwork(t *testing.T) {
 		}
 		var losses []float64
 		for step := range 4 {
-			loss, norm, err := o.add(t.Context(), 0, task.Batch(1), 1)
+			loss, _, err := o.add(t.Context(), 0, task.Batch(1))
 			if err == nil {
-				err = o.apply(norm, 2e-3, step+1)
+				_, err = o.apply(2e-3, step+1)
 			}
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
@@ -162,7 +162,7 @@ func TestSegmentationNetworks_ServeInference(t *testing.T) {
 	}
 	g := graph.New("weights")
 	net.Forward(g, nets.Feed(g, net, 1))
-	m, err := Build(net, g.InitParams(1), (&SegmentationTask{d: 16, h: 192, w: 128, spacing: gridMM()}).Card)
+	m, err := Build(net, g.InitParams(1), (&SegmentationTask{d: 16, h: 192, w: 128, spacing: gridMM(16, 192)}).Card)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,4 +203,62 @@ func TestSegmentationTask_DeepSupervisionFades(t *testing.T) {
 	if fell, next := first-later, later-last; !(fell > 1e-3) || math.Abs(next-0.8*fell) > 1e-4 {
 		t.Errorf("every 30 epochs the loss goes %g, %g, %g: not by 0.8", first, later, last)
 	}
+}
+
+// The paper's three classes and ten nodes are the first of ours.
+func TestSegmentationTask_TeachesThePapersClasses(t *testing.T) {
+	needLibrary(t)
+	paper, err := nets.GFSSNetPreset("paper")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := nets.GFSSNetPreset("compact")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Semantic, cfg.Nodes, cfg.Edges = paper.Semantic, paper.Nodes, paper.Edges
+	cfg.Size, cfg.Channels, cfg.Head, cfg.Kernels, cfg.NodeFeatures = [3]int{8, 16, 16}, [4]int{2, 3, 4, 4}, 2, 2, 4
+	cfg.Inner, cfg.State, cfg.ScanPool = [4]int{2, 2, 2, 2}, [4]int{2, 2, 2, 2}, paper.ScanPool
+	net, err := nets.NewGFSSNet(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const voxels = 8 * 16 * 16
+	s := Segment{T1: bytesOf(1, voxels, 256), T2: bytesOf(2, voxels, 256), Labels: make([]uint8, voxels)}
+	for i := range s.Labels {
+		s.Labels[i] = uint8([]spine.Structure{spine.L4, spine.DiscL4L5, spine.S1, spine.Canal}[i%4])
+	}
+	task := &SegmentationTask{net: net, d: 8, h: 16, w: 16, batch: 1, train: []Segment{s}, held: []Segment{s}}
+	task.crops = []crop{{net, 8, 16, 16}}
+	task.arrange()
+	in := targets(s.Labels, s, task.crops[0])
+	n := len(s.Labels)
+	for channel, share := range []float32{0.5, 0.25, 0.25} { // sacrum and canal are background
+		if got := sum(in["target_semantic"].Data[channel*n:][:n]); got != share*float32(n) {
+			t.Errorf("class %d has %g of %d voxels", channel, got, n)
+		}
+	}
+	if l := in["target_level"]; l.Shape[1] != 10 || sum(l.Data[4*n/4:][:n/4]) != float32(n)/16 {
+		t.Errorf("the levels are %v, of which L4 has %g", l.Shape, sum(l.Data[4*n/4:][:n/4]))
+	}
+	o, err := newOptimiser(task, Config{Seed: 1, Session: ort.Options{Threads: 1, OptimizationOff: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.close()
+	if loss, norm, err := o.add(t.Context(), 0, task.Batch(0)); err != nil || !finite(loss) || !finite(norm) || norm == 0 {
+		t.Errorf("loss %v, norm %v, %v", loss, norm, err)
+	}
+	val, err := task.Validate(t.Context(), o.weights())
+	_, canal := val.Figures["phantom_dice_canal"]
+	if want := (val.Figures["phantom_dice_body"] + val.Figures["phantom_dice_disc"]) / 2; err != nil || canal || val.Score != want {
+		t.Errorf("%+v, want the score %g, %v", val, want, err)
+	}
+}
+
+func sum(x []float32) (s float32) {
+	for _, v := range x {
+		s += v
+	}
+	return s
 }

@@ -79,7 +79,7 @@ func (o Options) Check() error {
 	}
 	segments := slices.Contains(net.Outputs(), "semantic")
 	switch {
-	case segments && !slices.Contains(net.Outputs(), "level"):
+	case segments && !readsSpine(net):
 		return fmt.Errorf("%s %s does not read the spine: choose another preset", net.Name(), net.Preset())
 	case !segments && (o.Loss != "" || o.Spectral != 0):
 		return fmt.Errorf("%s classifies: a loss can be chosen for segmentation networks only", net.Name())
@@ -162,7 +162,7 @@ func newStenosis(ctx context.Context, o Options, r recipe) (Task, error) {
 	make_ := func(seed uint64) ([]StenosisSample, error) {
 		return stenosisSamples(seed, t.size)
 	}
-	if t.train, t.held, err = twoPools(ctx, o, r, "stenosis", make_); err != nil {
+	if t.train, t.held, err = twoPools(ctx, o, r, fmt.Sprintf("stenosis-%d", t.size), make_); err != nil {
 		return nil, err
 	}
 	t.arrange()
@@ -178,7 +178,8 @@ func newLesion(ctx context.Context, o Options, r recipe) (Task, error) {
 	s := net.Inputs()[0].Shape
 	t := &LesionTask{net: net, d: s[2], h: s[3], w: s[4], batch: r.batch, batches: r.steps * max(o.Accumulate, 1),
 		seed: o.Seed, sessions: o.sessions()}
-	if t.train, t.held, err = twoPools(ctx, o, r, "lesion", lesionSamples); err != nil {
+	make_ := func(seed uint64) ([]LesionSample, error) { return lesionSamples(seed, [3]int{t.w, t.h, t.d}) }
+	if t.train, t.held, err = twoPools(ctx, o, r, fmt.Sprintf("lesion-%dx%dx%d", t.d, t.h, t.w), make_); err != nil {
 		return nil, err
 	}
 	t.arrange()
@@ -199,8 +200,13 @@ func twoPools[T any](ctx context.Context, o Options, r recipe, kind string, make
 	return p.samples, q.samples, nil
 }
 
-// gridMM is the voxel size of the compact segmentation grid along i, j, k.
-func gridMM() [3]float64 { return [3]float64{1.5, 1.5, 4} }
+// gridMM is the voxel size, along i, j, k, of a segmentation network's grid of d
+// slices and h rows: 288 mm from head to foot and 64 mm from side to side, 1.5 and 4
+// mm in the compact grid.
+func gridMM(d, h int) [3]float64 {
+	inPlane := 288 / float64(h)
+	return [3]float64{inPlane, inPlane, 64 / float64(d)}
+}
 
 func newSegmentation(ctx context.Context, o Options, r recipe) (Task, error) {
 	net, err := newNet(o, o.Net)
@@ -210,7 +216,7 @@ func newSegmentation(ctx context.Context, o Options, r recipe) (Task, error) {
 	s := net.Inputs()[0].Shape
 	t := &SegmentationTask{net: net, d: s[2], h: s[3], w: s[4], mix: o.Mix, batch: r.batch,
 		epoch: r.epoch * max(o.Accumulate, 1), seed: o.Seed,
-		spacing: gridMM(), sessions: o.sessions()}
+		spacing: gridMM(s[2], s[3]), sessions: o.sessions()}
 	if err := t.chooseLoss(o.Loss, o.Spectral); err != nil {
 		return nil, err
 	}
@@ -219,7 +225,7 @@ func newSegmentation(ctx context.Context, o Options, r recipe) (Task, error) {
 	}
 	size := [3]int{t.w, t.h, t.d}
 	make_ := func(seed uint64) ([]Segment, error) { return phantomSegments(seed, size, t.spacing), nil }
-	if t.train, t.held, err = twoPools(ctx, o, r, "segment", make_); err != nil {
+	if t.train, t.held, err = twoPools(ctx, o, r, fmt.Sprintf("segment-%dx%dx%d", t.d, t.h, t.w), make_); err != nil {
 		return nil, err
 	}
 	t.about = fmt.Sprintf("%d synthetic phantom studies", r.samples)

@@ -44,7 +44,7 @@ func tinySegmentation(t testing.TB) *SegmentationTask {
 	if err != nil {
 		t.Fatal(err)
 	}
-	task := &SegmentationTask{net: net, d: 8, h: 32, w: 32, mix: 0.3, batch: 2, epoch: 6, seed: 5, spacing: gridMM()}
+	task := &SegmentationTask{net: net, d: 8, h: 32, w: 32, mix: 0.3, batch: 2, epoch: 6, seed: 5, spacing: gridMM(8, 32)}
 	if task.crops, err = task.sizes(Options{Mix: task.mix}); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"columna/export/graph"
@@ -223,26 +224,25 @@ func (r *run) advance(ctx context.Context) error {
 
 // one makes a single optimiser step of cfg.Accumulate batches.
 func (r *run) one(ctx context.Context) error {
-	norm := 0.0
 	for r.Part < r.cfg.Accumulate {
 		n := r.Step*r.cfg.Accumulate + r.Part
-		loss, sum, err := r.opt.add(ctx, sizeOf(r.task, n), r.batch(n), 1/float64(r.cfg.Accumulate))
+		loss, norm, err := r.opt.add(ctx, sizeOf(r.task, n), r.batch(n))
 		if err != nil {
 			return fmt.Errorf("training step %d: %w", r.Step, err)
 		}
-		if norm = sum; finite(loss) && finite(norm) {
+		if finite(loss) && finite(norm) {
 			r.Loss, r.Batches = r.Loss+loss, r.Batches+1
 		} else {
 			r.Bad = true
 		}
 		r.Part++
 	}
-	return r.finish(norm)
+	return r.finish()
 }
 
 // finish spends the gradient of a step, or skips the step if a batch had none that
 // is finite.
-func (r *run) finish(norm float64) error {
+func (r *run) finish() error {
 	if r.Bad {
 		r.opt.drop()
 		r.Skipped++
@@ -251,7 +251,8 @@ func (r *run) finish(norm float64) error {
 				r.Idle, r.Step, r.checkpointPath())
 		}
 	} else {
-		if err := r.opt.apply(norm, r.rate(), r.Updates+1); err != nil {
+		norm, err := r.opt.apply(r.rate(), r.Updates+1)
+		if err != nil {
 			return fmt.Errorf("training step %d: %w", r.Step, err)
 		}
 		r.Norm, r.Normed, r.Idle = r.Norm+norm, r.Normed+1, 0
@@ -277,8 +278,10 @@ func (r *run) batch(n int) map[string]ort.Tensor {
 	return now
 }
 
-// look validates, keeps the best model, logs and saves.
+// look validates, keeps the best model, logs and saves. The models that it encodes
+// leave memory that the steps should not have to do without.
 func (r *run) look(ctx context.Context) error {
+	defer debug.FreeOSMemory()
 	w := r.opt.weights()
 	val, err := r.task.Validate(ctx, w)
 	if err != nil {
