@@ -33,7 +33,8 @@ var rooms = map[string]room{
 	"models":           {[]string{"spine"}, "weights and cards, no behaviour"},
 	"assets":           {nil, "embedded files only"},
 	"phantom":          {[]string{"volume", "spine"}, "synthetic studies must not depend on how they are read"},
-	"dicom":            {[]string{"volume", "spine"}, "untrusted bytes stay in one room"},
+	"dicom/dataset":    {nil, "the encoding knows no images"},
+	"dicom":            {[]string{"volume", "spine", "dicom/dataset"}, "untrusted bytes stay in one room"},
 	"inference":        {[]string{"volume", "spine", "models", "internal/ort"}, "reading must not depend on training, storage or screens"},
 	"annotate":         {[]string{"volume", "spine"}, "editing has no toolkit, clock or disk"},
 	"store":            {[]string{"volume", "spine"}, "the only SQL; it knows domain types, a stroke is bytes to it"},
@@ -66,8 +67,8 @@ var fences = []struct {
 	{"github.com/mattn/go-sqlite3", []string{"store"}, "the only SQL"},
 	{"database/sql", []string{"store"}, "the only SQL"},
 	{"github.com/yalue/onnxruntime_go", []string{"internal/ort"}, "one owner of the runtime"},
-	{"github.com/suyashkumar/dicom", []string{"dicom"}, "it panics on hostile input; dicom guards it"},
-	{"net/http", []string{"dicom"}, "patient data stays local"},
+	{"github.com/suyashkumar/dicom", []string{"dicom/dataset"}, "it panics on hostile input; dicom guards it"},
+	{"net/http", []string{"dicom/web"}, "patient data stays local"},
 }
 
 // pkg is a package as its files say it is.

@@ -7,13 +7,14 @@ import (
 	"strconv"
 	"testing"
 
+	"columna/dicom/dataset"
 	"columna/spine"
 	"columna/volume"
 )
 
 // seedFile is one slice in explicit little endian, the way WriteSeries makes it.
 func seedFile(v *volume.Volume, k int) *writer {
-	w := &writer{}
+	w := newWriter()
 	s := testSeries("seed", spine.T2, v)
 	w.patient(testStudy())
 	w.series(testStudy(), s, TypicalAcquisition(spine.T2))
@@ -22,52 +23,43 @@ func seedFile(v *volume.Volume, k int) *writer {
 	return w
 }
 
-// pixelBytes takes the pixel element out of w.
-func (w *writer) pixelElement() *element {
-	for i := range w.elements {
-		if w.elements[i].tag == tagPixelData {
-			return &w.elements[i]
-		}
-	}
-	return nil
-}
+// plain is the file in explicit little endian.
+func (w *writer) plain() []byte { return dataset.Encode(w.Dataset, dataset.ExplicitLE) }
 
 // fileAs is the file in another transfer syntax.
 func (w *writer) fileAs(syntax string, body []byte) []byte {
-	meta := &writer{}
-	meta.text(tagTransferSyntax, "UI", syntax)
+	meta := dataset.New()
+	meta.SetText(0x00020010, "UI", syntax)
 	b := append(make([]byte, 128), "DICM"...)
-	return append(append(b, meta.encode()...), body...)
+	return append(append(b, meta.Encode()...), body...)
 }
 
 // implicit encodes without VRs.
 func (w *writer) implicit() []byte {
-	w.encode() // sorts
 	var b []byte
-	for _, e := range w.elements {
-		b = binary.LittleEndian.AppendUint16(b, e.tag.group())
-		b = binary.LittleEndian.AppendUint16(b, uint16(e.tag))
-		b = binary.LittleEndian.AppendUint32(b, uint32(len(e.value)))
-		b = append(b, e.value...)
+	for _, e := range w.Elements() {
+		b = binary.LittleEndian.AppendUint16(b, e.Tag.Group())
+		b = binary.LittleEndian.AppendUint16(b, uint16(e.Tag))
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(e.Value)))
+		b = append(b, e.Value...)
 	}
 	return b
 }
 
 // bigEndian encodes explicit big endian; the only binary VRs here are US and OW.
 func (w *writer) bigEndian() []byte {
-	w.encode()
 	var b []byte
-	for _, e := range w.elements {
-		b = binary.BigEndian.AppendUint16(b, e.tag.group())
-		b = binary.BigEndian.AppendUint16(b, uint16(e.tag))
-		b = append(b, e.vr...)
-		value := bytes.Clone(e.value)
-		if e.vr == "US" || e.vr == "OW" {
+	for _, e := range w.Elements() {
+		b = binary.BigEndian.AppendUint16(b, e.Tag.Group())
+		b = binary.BigEndian.AppendUint16(b, uint16(e.Tag))
+		b = append(b, e.VR...)
+		value := bytes.Clone(e.Value)
+		if e.VR == "US" || e.VR == "OW" {
 			for i := 0; i+1 < len(value); i += 2 {
 				value[i], value[i+1] = value[i+1], value[i]
 			}
 		}
-		if e.vr == "OW" {
+		if e.VR == "OW" {
 			b = append(b, 0, 0)
 			b = binary.BigEndian.AppendUint32(b, uint32(len(value)))
 		} else {
@@ -88,23 +80,8 @@ func deflate(b []byte) []byte {
 
 // encapsulate replaces the pixel data by fragments behind an empty offset table.
 func (w *writer) encapsulate(fragments ...[]byte) []byte {
-	px := w.pixelElement()
-	px.value = nil
-	body := w.encode()
-	body = body[:len(body)-4] // the length of zero
-	body = binary.LittleEndian.AppendUint32(body, undefinedLength)
-	item := func(t tagID, b []byte) {
-		body = binary.LittleEndian.AppendUint16(body, t.group())
-		body = binary.LittleEndian.AppendUint16(body, uint16(t))
-		body = binary.LittleEndian.AppendUint32(body, uint32(len(b)))
-		body = append(body, b...)
-	}
-	item(tagItem, nil)
-	for _, f := range fragments {
-		item(tagItem, f)
-	}
-	item(tagSequenceEnd, nil)
-	return body
+	w.Put(&dataset.Element{Tag: tagPixelData, VR: "OB", Fragments: fragments})
+	return w.Encode()
 }
 
 // encodeRLE packs 16-bit samples into two segments of runs and literals.
@@ -208,20 +185,20 @@ func differenceBits(diff uint16) string {
 
 // seeds is one slice in every transfer syntax that is read losslessly.
 func seeds(v *volume.Volume) map[string][]byte {
-	px := bytes.Clone(seedFile(v, 1).pixelElement().value)
+	px := bytes.Clone(seedFile(v, 1).Find(tagPixelData).Value)
 	samples := make([]uint16, len(px)/2)
 	for i := range samples {
 		samples[i] = binary.LittleEndian.Uint16(px[2*i:])
 	}
 	w := func() *writer { return seedFile(v, 1) }
 	return map[string][]byte{
-		"explicit":      w().file(NewUID("x")),
-		"implicit":      w().fileAs(syntaxImplicitLE, w().implicit()),
-		"big endian":    w().fileAs(syntaxExplicitBE, w().bigEndian()),
-		"deflated":      w().fileAs(syntaxDeflated, deflate(w().encode())),
-		"rle":           w().fileAs(syntaxRLE, w().encapsulate(encodeRLE(px))),
-		"jpeg lossless": w().fileAs(syntaxJPEGLossless, w().encapsulate(encodeLossless(samples, v.Size[1], v.Size[0], 5, 0))),
-		"no preamble":   w().encode(),
+		"explicit":      w().plain(),
+		"implicit":      w().fileAs(dataset.ImplicitLE, w().implicit()),
+		"big endian":    w().fileAs(dataset.ExplicitBE, w().bigEndian()),
+		"deflated":      w().fileAs(dataset.Deflated, deflate(w().Encode())),
+		"rle":           w().fileAs(dataset.RLELossless, w().encapsulate(encodeRLE(px))),
+		"jpeg lossless": w().fileAs(dataset.JPEGLossless, w().encapsulate(encodeLossless(samples, v.Size[1], v.Size[0], 5, 0))),
+		"no preamble":   w().Encode(),
 		"bare implicit": w().implicit(),
 	}
 }

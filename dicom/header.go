@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 
+	"columna/dicom/dataset"
 	"columna/volume"
 )
 
@@ -57,19 +58,19 @@ func readSlice(f *file) (*slice, error) {
 		return nil, fmt.Errorf("a slice of %dx%d pixels is larger than any MR image", px.cols, px.rows)
 	}
 	s := &slice{
-		seriesUID: f.text(tagSeriesUID), sopClass: f.text(tagSOPClass), frameUID: f.text(tagFrameOfRef),
+		seriesUID: f.Text(tagSeriesUID), sopClass: f.Text(tagSOPClass), frameUID: f.Text(tagFrameOfRef),
 		rows: px.rows, cols: px.cols,
-		description: f.text(tagSeriesDesc), thickness: f.float(tagSliceThickness),
-		temporal: f.text(tagTemporal), stack: f.text(tagStackID),
+		description: f.Text(tagSeriesDesc), thickness: f.Float(tagSliceThickness),
+		temporal: f.Text(tagTemporal), stack: f.Text(tagStackID),
 	}
-	s.ref.SOPUID = f.text(tagSOPInstance)
+	s.ref.SOPUID = f.Text(tagSOPInstance)
 	s.study = f.studyWords()
 	if s.seriesUID == "" || s.study.uid == "" || s.ref.SOPUID == "" {
 		return nil, fmt.Errorf("the study, series or image UID is missing")
 	}
-	s.seriesNumber, _ = f.integer(tagSeriesNumber)
-	s.instance, _ = f.integer(tagInstanceNumber)
-	if b, ok := f.number(tagBValue); ok {
+	s.seriesNumber, _ = f.Integer(tagSeriesNumber)
+	s.instance, _ = f.Integer(tagInstanceNumber)
+	if b, ok := f.Number(tagBValue); ok {
 		s.bValue = fmt.Sprint(b)
 	}
 	s.physics = f.physics()
@@ -79,15 +80,15 @@ func readSlice(f *file) (*slice, error) {
 
 // refuseKind turns away what is not a slice of a lumbar MR stack.
 func (f *file) refuseKind() error {
-	class, modality := f.text(tagSOPClass), f.text(tagModality)
-	imageType := strings.ToUpper(strings.Join(f.texts(tagImageType), `\`) + `\`)
+	class, modality := f.Text(tagSOPClass), f.Text(tagModality)
+	imageType := strings.ToUpper(strings.Join(f.Texts(tagImageType), `\`) + `\`)
 	switch {
 	case class == sopEnhancedMR:
 		return fmt.Errorf("an enhanced multi-frame MR file is not read: export the series as classic single-frame MR")
 	case modality != "" && modality != "MR":
 		return fmt.Errorf("modality %s: only MR is read", modality)
 	case class != "" && class != sopMR:
-		return fmt.Errorf("not an MR image (SOP class %s)", syntaxName(class))
+		return fmt.Errorf("not an MR image (SOP class %s)", dataset.SyntaxName(class))
 	case strings.Contains(imageType, `MOSAIC\`):
 		return fmt.Errorf("a mosaic of many slices in one image is not read")
 	}
@@ -101,9 +102,9 @@ func (f *file) refuseKind() error {
 
 func (f *file) studyWords() studyWords {
 	return studyWords{
-		uid: f.text(tagStudyUID), patientID: f.text(tagPatientID),
-		patientName: f.text(tagPatientName), sex: f.text(tagPatientSex), age: f.text(tagPatientAge),
-		date: f.text(tagStudyDate), description: f.text(tagStudyDesc), fieldT: tesla(f.float(tagFieldStrength)),
+		uid: f.Text(tagStudyUID), patientID: f.Text(tagPatientID),
+		patientName: f.Text(tagPatientName), sex: f.Text(tagPatientSex), age: f.Text(tagPatientAge),
+		date: f.Text(tagStudyDate), description: f.Text(tagStudyDesc), fieldT: tesla(f.Float(tagFieldStrength)),
 	}
 }
 
@@ -118,7 +119,7 @@ func tesla(x float64) float64 {
 // readGeometry reads the image plane module. Orientation is made orthonormal if
 // it is so within 1 %, refused otherwise.
 func (s *slice) readGeometry(f *file) error {
-	pos, ori, gap := f.numbers(tagPosition), f.numbers(tagOrientation), f.numbers(tagPixelSpacing)
+	pos, ori, gap := f.Numbers(tagPosition), f.Numbers(tagOrientation), f.Numbers(tagPixelSpacing)
 	if len(pos) != 3 || len(ori) != 6 {
 		return fmt.Errorf("position or orientation in the patient is missing: the slice cannot be placed")
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"columna/dicom/dataset"
 	"columna/spine"
 	"columna/volume"
 )
@@ -62,7 +63,7 @@ func Import(ctx context.Context, paths []string, progress func(done, total int, 
 		switch {
 		case errors.Is(err, errDirectory):
 		case err != nil:
-			f.refuse(printable(ref.String()), err)
+			f.refuse(dataset.Printable(ref.String()), err)
 		default:
 			all = append(all, s)
 		}
@@ -93,7 +94,7 @@ func readHeader(z *zips, ref FileRef) (s *slice, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.text(tagSOPClass) == sopDirectory || f.elements[0x00041220] != nil {
+	if f.Text(tagSOPClass) == sopDirectory || f.Find(0x00041220) != nil {
 		return nil, errDirectory
 	}
 	if s, err = readSlice(f); err != nil {

@@ -7,6 +7,8 @@ import (
 	"image"
 	"image/jpeg"
 	"math"
+
+	"columna/dicom/dataset"
 )
 
 // pixelFormat is the image pixel module (PS3.3 C.7.6.3) of a grey image.
@@ -30,21 +32,21 @@ func (f *pixelFormat) frameBytes() int { return f.rows * f.cols * f.allocated / 
 // pixels reads and checks the description of the pixel data; it decodes
 // nothing, so it is cheap and is what import runs on every file.
 func (f *file) pixels() (*pixelFormat, error) {
-	e := f.elements[tagPixelData]
+	e := f.Find(tagPixelData)
 	if e == nil {
 		return nil, fmt.Errorf("no pixel data: the file holds no image")
 	}
-	p := &pixelFormat{syntax: f.syntax, order: f.order(), vr: e.vr, native: e.value, fragments: e.fragments, slope: 1}
+	p := &pixelFormat{syntax: f.Syntax, order: f.ByteOrder(), vr: e.VR, native: e.Value, fragments: e.Fragments, slope: 1}
 	if err := f.sizes(p); err != nil {
 		return nil, err
 	}
 	if err := f.bits(p); err != nil {
 		return nil, err
 	}
-	if s, ok := f.number(tagSlope); ok && s != 0 {
+	if s, ok := f.Number(tagSlope); ok && s != 0 {
 		p.slope, p.hasRescale = s, true
 	}
-	p.intercept = f.float(tagIntercept)
+	p.intercept = f.Float(tagIntercept)
 	if math.Abs(p.slope) > maxRescale || math.Abs(p.intercept) > maxRescale {
 		return nil, fmt.Errorf("rescale slope %g and intercept %g are out of range", p.slope, p.intercept)
 	}
@@ -54,13 +56,13 @@ func (f *file) pixels() (*pixelFormat, error) {
 // sizes fills in rows, columns and frames.
 func (f *file) sizes(p *pixelFormat) error {
 	var okR, okC bool
-	p.rows, okR = f.integer(tagRows)
-	p.cols, okC = f.integer(tagColumns)
+	p.rows, okR = f.Integer(tagRows)
+	p.cols, okC = f.Integer(tagColumns)
 	if !okR || !okC || p.rows < 1 || p.cols < 1 || p.rows > 16384 || p.cols > 16384 {
 		return fmt.Errorf("image size %dx%d is missing or out of range", p.cols, p.rows)
 	}
 	p.frames = 1
-	if n, ok := f.integer(tagFrames); ok {
+	if n, ok := f.Integer(tagFrames); ok {
 		p.frames = n
 	}
 	if p.frames < 1 || p.frames > maxFrames {
@@ -71,10 +73,10 @@ func (f *file) sizes(p *pixelFormat) error {
 
 // bits fills in the sample layout and refuses colour.
 func (f *file) bits(p *pixelFormat) error {
-	if n, ok := f.integer(tagSamples); ok && n != 1 {
+	if n, ok := f.Integer(tagSamples); ok && n != 1 {
 		return fmt.Errorf("a colour image (%d samples per pixel): Columna reads grey MR images", n)
 	}
-	photometric := f.text(tagPhotometric)
+	photometric := f.Text(tagPhotometric)
 	switch photometric {
 	case "MONOCHROME2", "":
 	case "MONOCHROME1":
@@ -82,18 +84,18 @@ func (f *file) bits(p *pixelFormat) error {
 	default:
 		return fmt.Errorf("photometric interpretation %s: Columna reads grey MR images", photometric)
 	}
-	p.allocated, _ = f.integer(tagBitsAllocated)
+	p.allocated, _ = f.Integer(tagBitsAllocated)
 	if p.allocated != 8 && p.allocated != 16 && p.allocated != 32 {
 		return fmt.Errorf("%d bits allocated per pixel: only 8, 16 and 32 are read", p.allocated)
 	}
 	p.stored = p.allocated
-	if n, ok := f.integer(tagBitsStored); ok && n >= 1 && n <= p.allocated {
+	if n, ok := f.Integer(tagBitsStored); ok && n >= 1 && n <= p.allocated {
 		p.stored = n
 	}
-	if high, ok := f.integer(tagHighBit); ok && high >= p.stored && high < p.allocated {
+	if high, ok := f.Integer(tagHighBit); ok && high >= p.stored && high < p.allocated {
 		p.shift = high - p.stored + 1
 	}
-	rep, _ := f.integer(tagPixelRep)
+	rep, _ := f.Integer(tagPixelRep)
 	p.signed = rep == 1
 	if int64(p.frameBytes())*int64(p.frames) > maxPixelBytes {
 		return fmt.Errorf("%d frames of %dx%d: more than %d MiB of pixels", p.frames, p.cols, p.rows, maxPixelBytes>>20)
@@ -104,24 +106,24 @@ func (f *file) bits(p *pixelFormat) error {
 // checkData refuses syntaxes without a decoder here and data that are too short.
 func (p *pixelFormat) checkData() error {
 	switch p.syntax {
-	case syntaxImplicitLE, syntaxExplicitLE, syntaxExplicitBE, syntaxDeflated:
+	case dataset.ImplicitLE, dataset.ExplicitLE, dataset.ExplicitBE, dataset.Deflated:
 		if want := p.frameBytes() * p.frames; len(p.native) < want {
 			return fmt.Errorf("pixel data are %d bytes, %d are needed: the file is cut off or damaged", len(p.native), want)
 		}
 		return nil
-	case syntaxRLE, syntaxJPEGLossless, syntaxJPEGSV1, syntaxJPEGBaseline:
+	case dataset.RLELossless, dataset.JPEGLossless, dataset.JPEGLosslessSV1, dataset.JPEGBaseline:
 		if len(p.fragments) == 0 {
 			return fmt.Errorf("the compressed pixel data are empty: the file is cut off or damaged")
 		}
 		if len(p.fragments) < p.frames {
 			return fmt.Errorf("%d compressed fragments for %d frames: the file is cut off or damaged", len(p.fragments), p.frames)
 		}
-		if p.syntax == syntaxJPEGBaseline && p.allocated != 8 {
+		if p.syntax == dataset.JPEGBaseline && p.allocated != 8 {
 			return fmt.Errorf("JPEG baseline with %d bits allocated: only 8 are read", p.allocated)
 		}
 		return nil
 	}
-	return fmt.Errorf("%s is not decoded here: export the series uncompressed (explicit little endian)", syntaxName(p.syntax))
+	return fmt.Errorf("%s is not decoded here: export the series uncompressed (explicit little endian)", dataset.SyntaxName(p.syntax))
 }
 
 // frame decodes frame n into little-endian samples of the allocated size.
@@ -135,9 +137,9 @@ func (p *pixelFormat) frame(n int) ([]byte, error) {
 		return nil, err
 	}
 	switch p.syntax {
-	case syntaxRLE:
+	case dataset.RLELossless:
 		return decodeRLE(data, p.rows*p.cols, p.allocated/8)
-	case syntaxJPEGBaseline:
+	case dataset.JPEGBaseline:
 		return decodeJPEGBaseline(data, p.rows, p.cols)
 	}
 	return decodeJPEGLossless(data, p.rows, p.cols, p.allocated)

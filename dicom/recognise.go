@@ -28,17 +28,17 @@ var wordPattern = regexp.MustCompile(`[a-z]+[0-9]*\*?|[0-9]+`)
 // physics reads the acquisition of a file.
 func (f *file) physics() physics {
 	p := physics{
-		flip: f.float(tagFlipAngle), echoTrain: f.float(tagEchoTrain),
-		scanning: upper(f.texts(tagScanningSeq)), variant: upper(f.texts(tagSequenceVariant)),
-		options: upper(f.texts(tagScanOptions)), imageType: upper(f.texts(tagImageType)),
-		threeD: f.text(tagAcquisitionType) == "3D", fatSuppression: f.text(tagFatSuppression),
-		echoPlanar:      f.text(tagEchoPlanar) == "YES" || f.elements[tagBValue] != nil,
-		contrastApplied: f.text(tagContrastAgent) != "",
+		flip: f.Float(tagFlipAngle), echoTrain: f.Float(tagEchoTrain),
+		scanning: upper(f.Texts(tagScanningSeq)), variant: upper(f.Texts(tagSequenceVariant)),
+		options: upper(f.Texts(tagScanOptions)), imageType: upper(f.Texts(tagImageType)),
+		threeD: f.Text(tagAcquisitionType) == "3D", fatSuppression: f.Text(tagFatSuppression),
+		echoPlanar:      f.Text(tagEchoPlanar) == "YES" || f.Find(tagBValue) != nil,
+		contrastApplied: f.Text(tagContrastAgent) != "",
 	}
-	p.tr, p.hasTR = f.number(tagTR)
-	p.te, p.hasTE = f.number(tagTE)
-	p.ti, p.hasTI = f.number(tagTI)
-	text := strings.ToLower(f.text(tagSeriesDesc) + " " + f.text(tagProtocolName) + " " + f.text(tagSequenceName))
+	p.tr, p.hasTR = f.Number(tagTR)
+	p.te, p.hasTE = f.Number(tagTE)
+	p.ti, p.hasTI = f.Number(tagTI)
+	text := strings.ToLower(f.Text(tagSeriesDesc) + " " + f.Text(tagProtocolName) + " " + f.Text(tagSequenceName))
 	p.words = wordPattern.FindAllString(strings.ReplaceAll(text, "_", " "), -1)
 	p.plus = strings.Contains(text, "+c") || strings.Contains(text, "+ c") || strings.Contains(text, "+gd")
 	return p

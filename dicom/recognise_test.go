@@ -2,15 +2,15 @@ package dicom
 
 import (
 	"math"
-	"strings"
 	"testing"
 
+	"columna/dicom/dataset"
 	"columna/spine"
 	"columna/volume"
 )
 
 func TestRecognise_FollowsTheRuleTable(t *testing.T) {
-	type h = map[tagID]string
+	type h = map[dataset.Tag]string
 	for _, c := range []struct {
 		name   string
 		header h
@@ -37,11 +37,11 @@ func TestRecognise_FollowsTheRuleTable(t *testing.T) {
 		{"text and physics disagree", h{tagScanningSeq: "SE", tagTR: "600", tagTE: "10", tagSeriesDesc: "t2 sag"}, spine.T1, false},
 		{"nothing known", h{}, spine.OtherSequence, false},
 	} {
-		w := &writer{}
+		w := newWriter()
 		for tg, v := range c.header {
-			w.text(tg, dictionaryVR(tg), v)
+			w.SetText(tg, tg.VR(), v)
 		}
-		f, err := parse(w.fileAs(syntaxExplicitLE, w.encode()))
+		f, err := parse(w.fileAs(dataset.ExplicitLE, w.Encode()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,26 +89,6 @@ func TestValues_MaskSignRescaleAndInversion(t *testing.T) {
 		c.format.values(c.in, out)
 		if out[0] != c.want {
 			t.Errorf("%s: %g, want %g", c.name, out[0], c.want)
-		}
-	}
-}
-
-func TestDecodeText_KnowsCharacterSetsAndDropsControls(t *testing.T) {
-	for _, c := range []struct {
-		sets []string
-		in   string
-		want string
-	}{
-		{[]string{"ISO_IR 100"}, "M\xfcller", "Müller"},
-		{[]string{"ISO_IR 144"}, "\xb8\xd2\xd0\xdd", "Иван"},
-		{[]string{"ISO_IR 192"}, "Иван", "Иван"},
-		{[]string{"", "ISO 2022 IR 87"}, "\x1b$B;3ED\x1b(B", "山田"},
-		{nil, "M\xfcller", "Müller"}, // unlabelled
-		{[]string{"NONSENSE"}, "M\xfc\x07", "Mü"},
-		{nil, "a\x00\x1b[2Jb", "a[2Jb"},
-	} {
-		if got := strings.TrimSpace(decodeText([]byte(c.in), c.sets)); got != c.want {
-			t.Errorf("%v %q: %q, want %q", c.sets, c.in, got, c.want)
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"columna/dicom/dataset"
 )
 
 // developmentData is the folder of public test files beside the module, where a
@@ -66,7 +68,7 @@ func (e expectation) agreed() string {
 
 func decodesHere(syntax string) bool {
 	switch syntax {
-	case syntaxImplicitLE, syntaxExplicitLE, syntaxExplicitBE, syntaxDeflated, syntaxRLE, syntaxJPEGLossless, syntaxJPEGSV1:
+	case dataset.ImplicitLE, dataset.ExplicitLE, dataset.ExplicitBE, dataset.Deflated, dataset.RLELossless, dataset.JPEGLossless, dataset.JPEGLosslessSV1:
 		return true
 	}
 	return false
@@ -95,7 +97,7 @@ func TestPixels_AgreeWithThreeOtherDecoders(t *testing.T) {
 			case err != nil:
 				t.Errorf("%s: %v", name, err)
 			case got != e.agreed():
-				t.Errorf("%s (%s): pixels differ from %v", name, syntaxName(e.Syntax), e.By)
+				t.Errorf("%s (%s): pixels differ from %v", name, dataset.SyntaxName(e.Syntax), e.By)
 			default:
 				matched++
 			}
@@ -119,9 +121,9 @@ func decodeAll(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	n, _ := f.integer(tagSamples)
-	bits, _ := f.integer(tagBitsAllocated)
-	if n != 1 || bits == 1 || f.text(tagPhotometric) == "PALETTE COLOR" {
+	n, _ := f.Integer(tagSamples)
+	bits, _ := f.Integer(tagBitsAllocated)
+	if n != 1 || bits == 1 || f.Text(tagPhotometric) == "PALETTE COLOR" {
 		return "", errNotGrey
 	}
 	px, err := f.pixels()

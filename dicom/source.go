@@ -12,6 +12,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"columna/dicom/dataset"
 )
 
 // Limits of one import.
@@ -62,7 +64,7 @@ func sentence(err error) string {
 	if errors.As(err, &p) {
 		err = fmt.Errorf("cannot be read: %w", p.Err)
 	}
-	s := printable(err.Error())
+	s := dataset.Printable(err.Error())
 	if r := []rune(s); len(r) > 300 {
 		s = string(r[:300])
 	}
@@ -166,7 +168,7 @@ func (f *finder) addZip(ctx context.Context, name string) error {
 		}
 		ref := FileRef{Path: name, ZipEntry: e.Name}
 		if err := checkEntry(e); err != nil {
-			f.refuse(printable(ref.String()), err)
+			f.refuse(dataset.Printable(ref.String()), err)
 			continue
 		}
 		if hidden(path.Base(e.Name)) || strings.HasPrefix(e.Name, "__MACOSX/") {
@@ -256,7 +258,7 @@ func (z *zips) read(ref FileRef) ([]byte, error) {
 	if bytes.HasPrefix(head, []byte("PK\x03\x04")) {
 		return nil, errors.New("an archive inside an archive: unpack it first")
 	}
-	if _, err := skipPreamble(head); err != nil {
+	if err := dataset.Sniff(head); err != nil {
 		return nil, err
 	}
 	if size > maxFileBytes {

@@ -1,7 +1,6 @@
 package dicom
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -10,17 +9,12 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 
+	"columna/dicom/dataset"
 	"columna/spine"
 	"columna/volume"
 )
-
-// implementationUID names this writer in the meta header (PS3.10 7.1); it is a
-// UUID-derived UID (PS3.5 B.2).
-const implementationUID = "2.25.181146087427317459316146170529424301257"
 
 // Acquisition is the physics of a series to be written: times in ms, angle in
 // degrees. A zero TI means no inversion.
@@ -75,13 +69,13 @@ func WriteSeriesAs(dir string, study *spine.Study, s *spine.Series, a Acquisitio
 		return fmt.Errorf("folder for the series: %w", err)
 	}
 	for k := range s.Volume.Size[2] {
-		w := &writer{}
+		w := newWriter()
 		w.patient(study)
 		w.series(study, s, a)
 		w.plane(s, k)
 		w.image(s.Volume, k, signed, bits)
 		name := filepath.Join(dir, fmt.Sprintf("IM%05d.dcm", instanceNumber(s, k)))
-		if err := os.WriteFile(name, w.file(sopUID(s, k)), 0o600); err != nil {
+		if err := dataset.Write(name, w.Dataset); err != nil {
 			return fmt.Errorf("slice %d: %w", k, err)
 		}
 	}
@@ -127,66 +121,28 @@ func storedBits(data []float32) (signed bool, bits int, err error) {
 	return false, 0, fmt.Errorf("grey values from %g to %g do not fit 16 bits: scale them first", lo, hi)
 }
 
-// writer collects the elements of one file.
-type writer struct{ elements []element }
+// writer fills in the data set of one file.
+type writer struct{ *dataset.Dataset }
 
-// text adds a text element; several values are joined by backslashes.
-func (w *writer) text(t tagID, vr string, values ...string) {
-	s := strings.Join(values, `\`)
-	if len(s)%2 == 1 {
-		if vr == "UI" {
-			s += "\x00"
-		} else {
-			s += " "
-		}
-	}
-	w.elements = append(w.elements, element{tag: t, vr: vr, value: []byte(s)})
-}
-
-// decimals adds a DS element, each value in at most 16 characters (PS3.5 6.2).
-func (w *writer) decimals(t tagID, values ...float64) {
-	out := make([]string, len(values))
-	for i, x := range values {
-		out[i] = decimal(x)
-	}
-	w.text(t, "DS", out...)
-}
-
-// decimal is the most exact DS of x.
-func decimal(x float64) string {
-	if x == 0 || math.Abs(x) < 1e-12 {
-		return "0"
-	}
-	for digits := 16; ; digits-- {
-		if s := strconv.FormatFloat(x, 'g', digits, 64); len(s) <= 16 {
-			return s
-		}
-	}
-}
-
-func (w *writer) integers(t tagID, x int) { w.text(t, "IS", strconv.Itoa(x)) }
-
-func (w *writer) short(t tagID, x int) {
-	w.elements = append(w.elements, element{tag: t, vr: "US", value: binary.LittleEndian.AppendUint16(nil, uint16(x))})
-}
+func newWriter() *writer { return &writer{dataset.New()} }
 
 // patient adds the patient and study modules.
 func (w *writer) patient(s *spine.Study) {
-	w.text(tagCharacterSet, "CS", "ISO_IR 192")
-	w.text(tagStudyDate, "DA", s.Date)
-	w.text(0x00080030, "TM", onlyWith(s.Date, "120000"))
-	w.text(0x00080050, "SH") // AccessionNumber
-	w.text(0x00080090, "PN") // ReferringPhysicianName
-	w.text(tagStudyDesc, "LO", clip(s.Description, 64))
-	w.text(tagPatientName, "PN", clip(s.PatientName, 64))
-	w.text(tagPatientID, "LO", clip(s.PatientID, 64))
-	w.text(0x00100030, "DA") // PatientBirthDate
-	w.text(tagPatientSex, "CS", s.Sex)
+	w.SetText(tagCharacterSet, "CS", "ISO_IR 192")
+	w.SetText(tagStudyDate, "DA", s.Date)
+	w.SetText(0x00080030, "TM", onlyWith(s.Date, "120000"))
+	w.SetText(0x00080050, "SH") // AccessionNumber
+	w.SetText(0x00080090, "PN") // ReferringPhysicianName
+	w.SetText(tagStudyDesc, "LO", clip(s.Description, 64))
+	w.SetText(tagPatientName, "PN", clip(s.PatientName, 64))
+	w.SetText(tagPatientID, "LO", clip(s.PatientID, 64))
+	w.SetText(0x00100030, "DA") // PatientBirthDate
+	w.SetText(tagPatientSex, "CS", s.Sex)
 	if s.Age != "" {
-		w.text(tagPatientAge, "AS", s.Age)
+		w.SetText(tagPatientAge, "AS", s.Age)
 	}
-	w.text(tagStudyUID, "UI", s.UID)
-	w.text(0x00200010, "SH", "1") // StudyID
+	w.SetText(tagStudyUID, "UI", s.UID)
+	w.SetText(0x00200010, "SH", "1") // StudyID
 }
 
 func onlyWith(condition, value string) string {
@@ -204,116 +160,77 @@ func clip(s string, n int) string {
 
 // series adds the series, equipment and MR image modules.
 func (w *writer) series(study *spine.Study, s *spine.Series, a Acquisition) {
-	w.text(tagImageType, "CS", "ORIGINAL", "PRIMARY", "OTHER")
-	w.text(tagSOPClass, "UI", sopMR)
-	w.text(tagModality, "CS", "MR")
-	w.text(0x00080070, "LO", "Columna") // Manufacturer
-	w.text(tagSeriesDesc, "LO", clip(s.Description, 64))
-	w.text(0x00180015, "CS", "LSPINE")
+	w.SetText(tagImageType, "CS", "ORIGINAL", "PRIMARY", "OTHER")
+	w.SetText(tagSOPClass, "UI", sopMR)
+	w.SetText(tagModality, "CS", "MR")
+	w.SetText(0x00080070, "LO", "Columna") // Manufacturer
+	w.SetText(tagSeriesDesc, "LO", clip(s.Description, 64))
+	w.SetText(0x00180015, "CS", "LSPINE")
 	scanning := "SE"
 	if a.TI > 0 {
 		scanning = `SE\IR`
-		w.decimals(tagTI, a.TI)
+		w.SetDecimals(tagTI, a.TI)
 	}
 	if s.Sequence == spine.OtherSequence {
 		scanning = "GR"
 	}
-	w.text(tagScanningSeq, "CS", scanning)
-	w.text(tagSequenceVariant, "CS", "SK")
-	w.text(tagScanOptions, "CS", a.ScanOptions)
-	w.text(tagAcquisitionType, "CS", "2D")
+	w.SetText(tagScanningSeq, "CS", scanning)
+	w.SetText(tagSequenceVariant, "CS", "SK")
+	w.SetText(tagScanOptions, "CS", a.ScanOptions)
+	w.SetText(tagAcquisitionType, "CS", "2D")
 	spacing := s.Volume.SpacingMM()
-	w.decimals(tagSliceThickness, spacing[2])
-	w.decimals(0x00180088, spacing[2]) // SpacingBetweenSlices
-	w.decimals(tagTR, a.TR)
-	w.decimals(tagTE, a.TE)
+	w.SetDecimals(tagSliceThickness, spacing[2])
+	w.SetDecimals(0x00180088, spacing[2]) // SpacingBetweenSlices
+	w.SetDecimals(tagTR, a.TR)
+	w.SetDecimals(tagTE, a.TE)
 	if study.FieldT > 0 {
-		w.decimals(tagFieldStrength, study.FieldT)
-		w.decimals(0x00180084, study.FieldT*42.577478518) // ImagingFrequency, MHz of 1H
+		w.SetDecimals(tagFieldStrength, study.FieldT)
+		w.SetDecimals(0x00180084, study.FieldT*42.577478518) // ImagingFrequency, MHz of 1H
 	}
-	w.integers(tagEchoTrain, a.EchoTrain)
-	w.decimals(tagFlipAngle, a.FlipAngle)
-	w.text(0x00185100, "CS", "HFS") // PatientPosition
-	w.text(tagSeriesUID, "UI", s.UID)
-	w.integers(tagSeriesNumber, s.Number)
+	w.SetIntegers(tagEchoTrain, a.EchoTrain)
+	w.SetDecimals(tagFlipAngle, a.FlipAngle)
+	w.SetText(0x00185100, "CS", "HFS") // PatientPosition
+	w.SetText(tagSeriesUID, "UI", s.UID)
+	w.SetIntegers(tagSeriesNumber, s.Number)
 	frame := s.FrameOfReferenceUID
 	if frame == "" {
 		frame = NewUID(study.UID + "/frame")
 	}
-	w.text(tagFrameOfRef, "UI", frame)
-	w.text(0x00201040, "LO") // PositionReferenceIndicator
+	w.SetText(tagFrameOfRef, "UI", frame)
+	w.SetText(0x00201040, "LO") // PositionReferenceIndicator
 }
 
 // plane adds what differs from slice to slice but the pixels.
 func (w *writer) plane(s *spine.Series, k int) {
 	g := s.Volume.Grid
-	w.text(tagSOPInstance, "UI", sopUID(s, k))
-	w.integers(tagInstanceNumber, instanceNumber(s, k))
+	w.SetText(tagSOPInstance, "UI", sopUID(s, k))
+	w.SetIntegers(tagInstanceNumber, instanceNumber(s, k))
 	o := g.ToWorld(volume.Vec3{0, 0, float64(k)})
-	w.decimals(tagPosition, o[0], o[1], o[2])
+	w.SetDecimals(tagPosition, o[0], o[1], o[2])
 	u, v := g.Affine.Column(0).Unit(), g.Affine.Column(1).Unit()
-	w.decimals(tagOrientation, u[0], u[1], u[2], v[0], v[1], v[2])
+	w.SetDecimals(tagOrientation, u[0], u[1], u[2], v[0], v[1], v[2])
 	sp := g.SpacingMM()
-	w.decimals(tagPixelSpacing, sp[1], sp[0]) // between rows, between columns
+	w.SetDecimals(tagPixelSpacing, sp[1], sp[0]) // between rows, between columns
 }
 
 // image adds the pixel module of slice k.
 func (w *writer) image(v *volume.Volume, k int, signed bool, bits int) {
-	w.short(tagSamples, 1)
-	w.text(tagPhotometric, "CS", "MONOCHROME2")
-	w.short(tagRows, v.Size[1])
-	w.short(tagColumns, v.Size[0])
-	w.short(tagBitsAllocated, 16)
-	w.short(tagBitsStored, bits)
-	w.short(tagHighBit, bits-1)
+	w.SetShorts(tagSamples, 1)
+	w.SetText(tagPhotometric, "CS", "MONOCHROME2")
+	w.SetShorts(tagRows, v.Size[1])
+	w.SetShorts(tagColumns, v.Size[0])
+	w.SetShorts(tagBitsAllocated, 16)
+	w.SetShorts(tagBitsStored, bits)
+	w.SetShorts(tagHighBit, bits-1)
 	representation := 0
 	if signed {
 		representation = 1
 	}
-	w.short(tagPixelRep, representation)
+	w.SetShorts(tagPixelRep, representation)
 	size := v.Size[0] * v.Size[1]
 	px := make([]byte, 0, 2*size)
 	for _, x := range v.Data[k*size : (k+1)*size] {
 		px = binary.LittleEndian.AppendUint16(px, uint16(int32(math.Round(float64(x)))))
 	}
-	w.elements = append(w.elements, element{tag: tagPixelData, vr: "OW", value: px})
-}
-
-// file encodes the collected elements, sorted, behind preamble and meta header.
-func (w *writer) file(sop string) []byte {
-	meta := &writer{}
-	meta.elements = append(meta.elements, element{tag: 0x00020001, vr: "OB", value: []byte{0, 1}})
-	meta.text(0x00020002, "UI", sopMR)
-	meta.text(0x00020003, "UI", sop)
-	meta.text(tagTransferSyntax, "UI", syntaxExplicitLE)
-	meta.text(0x00020012, "UI", implementationUID)
-	meta.text(0x00020013, "SH", "COLUMNA")
-	body := meta.encode()
-	var b bytes.Buffer
-	b.Write(make([]byte, 128))
-	b.WriteString("DICM")
-	length := &writer{elements: []element{{tag: tagMetaLength, vr: "UL", value: binary.LittleEndian.AppendUint32(nil, uint32(len(body)))}}}
-	b.Write(length.encode())
-	b.Write(body)
-	b.Write(w.encode())
-	return b.Bytes()
-}
-
-// encode is explicit little endian (PS3.5 7.1.2).
-func (w *writer) encode() []byte {
-	slices.SortFunc(w.elements, func(a, b element) int { return int(int64(a.tag) - int64(b.tag)) })
-	var b []byte
-	for _, e := range w.elements {
-		b = binary.LittleEndian.AppendUint16(b, e.tag.group())
-		b = binary.LittleEndian.AppendUint16(b, uint16(e.tag))
-		b = append(b, e.vr...)
-		if longVR(e.vr) {
-			b = append(b, 0, 0)
-			b = binary.LittleEndian.AppendUint32(b, uint32(len(e.value)))
-		} else {
-			b = binary.LittleEndian.AppendUint16(b, uint16(len(e.value)))
-		}
-		b = append(b, e.value...)
-	}
-	return b
+	w.SetBytes(tagPixelData, "OW", px)
 }

@@ -1,4 +1,4 @@
-package dicom
+package dataset
 
 import (
 	"bytes"
@@ -8,18 +8,6 @@ import (
 	"io"
 
 	"github.com/suyashkumar/dicom/pkg/uid"
-)
-
-// The transfer syntaxes that Columna reads.
-const (
-	syntaxImplicitLE   = "1.2.840.10008.1.2"
-	syntaxExplicitLE   = "1.2.840.10008.1.2.1"
-	syntaxDeflated     = "1.2.840.10008.1.2.1.99"
-	syntaxExplicitBE   = "1.2.840.10008.1.2.2"
-	syntaxJPEGBaseline = "1.2.840.10008.1.2.4.50"
-	syntaxJPEGLossless = "1.2.840.10008.1.2.4.57"
-	syntaxJPEGSV1      = "1.2.840.10008.1.2.4.70"
-	syntaxRLE          = "1.2.840.10008.1.2.5"
 )
 
 // encoding is how the data set's elements are laid out.
@@ -33,11 +21,11 @@ type encoding struct {
 // the standard is explicit little endian outside its pixel data (PS3.5 A.4).
 func encodingOf(syntax string) (encoding, error) {
 	switch syntax {
-	case syntaxImplicitLE:
+	case ImplicitLE:
 		return encoding{order: binary.LittleEndian}, nil
-	case syntaxDeflated:
+	case Deflated:
 		return encoding{order: binary.LittleEndian, explicit: true, deflated: true}, nil
-	case syntaxExplicitBE:
+	case ExplicitBE:
 		return encoding{order: binary.BigEndian, explicit: true}, nil
 	}
 	if info, err := uid.Lookup(syntax); err != nil || info.Type != uid.TypeTransferSyntax {
@@ -48,8 +36,8 @@ func encodingOf(syntax string) (encoding, error) {
 	return encoding{order: binary.LittleEndian, explicit: true}, nil
 }
 
-// syntaxName is a transfer syntax as a person would say it.
-func syntaxName(syntax string) string {
+// SyntaxName is a transfer syntax as a person would say it.
+func SyntaxName(syntax string) string {
 	if info, err := uid.Lookup(syntax); err == nil {
 		return fmt.Sprintf("%s (%s)", info.Name, syntax)
 	}

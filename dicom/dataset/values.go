@@ -1,4 +1,4 @@
-package dicom
+package dataset
 
 import (
 	"encoding/binary"
@@ -11,26 +11,24 @@ import (
 	"github.com/suyashkumar/dicom/pkg/charset"
 )
 
-func newDataset() *dataset { return &dataset{elements: map[tagID]*element{}} }
-
 // order is the byte order of binary values.
-func (d *dataset) order() binary.ByteOrder {
+func (d *Dataset) order() binary.ByteOrder {
 	if d.bigEndian {
 		return binary.BigEndian
 	}
 	return binary.LittleEndian
 }
 
-// texts returns the values of a text element, padding removed, in UTF-8. An
+// Texts returns the values of a text element, padding removed, in UTF-8. An
 // absent or empty element has none.
-func (d *dataset) texts(t tagID) []string {
+func (d *Dataset) Texts(t Tag) []string {
 	e := d.elements[t]
-	if e == nil || len(e.value) == 0 || len(e.value) > 1<<16 {
+	if e == nil || len(e.Value) == 0 || len(e.Value) > 1<<16 {
 		return nil
 	}
-	raw := string(e.value)
+	raw := string(e.Value)
 	if t != tagCharacterSet {
-		raw = decodeText(e.value, d.charset)
+		raw = decodeText(e.Value, d.charset)
 	}
 	parts := strings.Split(raw, `\`)
 	for i, p := range parts {
@@ -39,9 +37,9 @@ func (d *dataset) texts(t tagID) []string {
 	return parts
 }
 
-// text is the first value, "" where there is none.
-func (d *dataset) text(t tagID) string {
-	if all := d.texts(t); len(all) > 0 {
+// Text is the first value, "" where there is none.
+func (d *Dataset) Text(t Tag) string {
+	if all := d.Texts(t); len(all) > 0 {
 		return all[0]
 	}
 	return ""
@@ -52,24 +50,24 @@ func (d *dataset) text(t tagID) string {
 // otherwise, which is what wrongly labelled files usually are.
 func decodeText(b []byte, sets []string) (s string) {
 	if isASCII(b) {
-		return printable(string(b))
+		return Printable(string(b))
 	}
 	defer func() {
 		if recover() != nil { // the table of names in the library panics on a few
-			s = printable(latin1(b))
+			s = Printable(latin1(b))
 		}
 	}()
 	if len(sets) > 0 {
 		if cs, err := charset.ParseSpecificCharacterSet(sets); err == nil && cs.Ideographic != nil {
 			if out, err := cs.Ideographic.Bytes(b); err == nil && utf8.Valid(out) {
-				return printable(string(out))
+				return Printable(string(out))
 			}
 		}
 	}
 	if utf8.Valid(b) {
-		return printable(string(b))
+		return Printable(string(b))
 	}
-	return printable(latin1(b))
+	return Printable(latin1(b))
 }
 
 func isASCII(b []byte) bool {
@@ -89,9 +87,9 @@ func latin1(b []byte) string {
 	return string(r)
 }
 
-// printable drops control characters, so that no header text can steer a
+// Printable drops control characters, so that no header text can steer a
 // terminal or break a table.
-func printable(s string) string {
+func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' || r == '\r' {
 			return ' '
@@ -103,21 +101,21 @@ func printable(s string) string {
 	}, s)
 }
 
-// numbers returns the decimal strings (DS, IS) or binary numbers of an element;
+// Numbers returns the decimal strings (DS, IS) or binary numbers of an element;
 // nil if any of them is no finite number.
-func (d *dataset) numbers(t tagID) []float64 {
+func (d *Dataset) Numbers(t Tag) []float64 {
 	e := d.elements[t]
-	if e == nil || len(e.value) == 0 {
+	if e == nil || len(e.Value) == 0 {
 		return nil
 	}
-	switch e.vr {
+	switch e.VR {
 	case "US", "SS", "UL", "SL", "FL", "FD":
 		return d.binaryNumbers(e)
 	case "UN":
 		return nil
 	}
 	var out []float64
-	for _, s := range d.texts(t) {
+	for _, s := range d.Texts(t) {
 		x, err := strconv.ParseFloat(strings.Replace(s, ",", ".", 1), 64)
 		if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
 			return nil
@@ -128,13 +126,13 @@ func (d *dataset) numbers(t tagID) []float64 {
 }
 
 // binaryNumbers reads numeric VRs (PS3.5 6.2).
-func (d *dataset) binaryNumbers(e *element) []float64 {
+func (d *Dataset) binaryNumbers(e *Element) []float64 {
 	o := d.order()
-	size := map[string]int{"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8}[e.vr]
+	size := map[string]int{"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8}[e.VR]
 	var out []float64
-	for b := e.value; len(b) >= size && len(out) < 4096; b = b[size:] {
+	for b := e.Value; len(b) >= size && len(out) < 4096; b = b[size:] {
 		var x float64
-		switch e.vr {
+		switch e.VR {
 		case "US":
 			x = float64(o.Uint16(b))
 		case "SS":
@@ -156,23 +154,23 @@ func (d *dataset) binaryNumbers(e *element) []float64 {
 	return out
 }
 
-// number is the first value and whether there is one.
-func (d *dataset) number(t tagID) (float64, bool) {
-	if all := d.numbers(t); len(all) > 0 {
+// Number is the first value and whether there is one.
+func (d *Dataset) Number(t Tag) (float64, bool) {
+	if all := d.Numbers(t); len(all) > 0 {
 		return all[0], true
 	}
 	return 0, false
 }
 
-// float is the first value, or zero.
-func (d *dataset) float(t tagID) float64 {
-	x, _ := d.number(t)
+// Float is the first value, or zero.
+func (d *Dataset) Float(t Tag) float64 {
+	x, _ := d.Number(t)
 	return x
 }
 
-// integer is the first value as an int if it is a whole number of a sane size.
-func (d *dataset) integer(t tagID) (int, bool) {
-	x, ok := d.number(t)
+// Integer is the first value as an int if it is a whole number of a sane size.
+func (d *Dataset) Integer(t Tag) (int, bool) {
+	x, ok := d.Number(t)
 	if !ok || x != math.Trunc(x) || math.Abs(x) > math.MaxInt32 {
 		return 0, false
 	}

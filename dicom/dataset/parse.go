@@ -1,4 +1,4 @@
-package dicom
+package dataset
 
 import (
 	"bytes"
@@ -7,21 +7,21 @@ import (
 	"fmt"
 )
 
-const undefinedLength = 0xFFFFFFFF
-
-// file is a parsed DICOM file: its transfer syntax and its data set.
-type file struct {
-	*dataset
-	syntax string
+// File is a parsed DICOM file: its data set, its meta header (group 0002) and
+// the transfer syntax it was read by.
+type File struct {
+	*Dataset
+	Meta   *Dataset
+	Syntax string
 }
 
-// errNotDICOM is the answer to bytes that are something else altogether.
-var errNotDICOM = errors.New("not a DICOM file")
+// ErrNotDICOM is the answer to bytes that are something else altogether.
+var ErrNotDICOM = errors.New("not a DICOM file")
 
-// parse reads a whole DICOM file from memory. Files without the preamble, the
+// Parse reads a whole DICOM file from memory. Files without the preamble, the
 // meta header or the group length are read where their first bytes leave no
 // doubt about the encoding.
-func parse(b []byte) (*file, error) {
+func Parse(b []byte) (*File, error) {
 	body, err := skipPreamble(b)
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func parse(b []byte) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	syntax := meta.text(tagTransferSyntax)
+	syntax := meta.Text(tagTransferSyntax)
 	if syntax == "" {
 		syntax = guessSyntax(body)
 	}
@@ -43,7 +43,7 @@ func parse(b []byte) (*file, error) {
 			return nil, err
 		}
 	}
-	if enc.explicit && !looksExplicit(body, enc.order) && guessSyntax(body) == syntaxImplicitLE {
+	if enc.explicit && !looksExplicit(body, enc.order) && guessSyntax(body) == ImplicitLE {
 		enc = encoding{order: binary.LittleEndian} // a known writer's fault: implicit data under an explicit syntax
 	}
 	p := &parser{b: body, enc: enc}
@@ -51,7 +51,14 @@ func parse(b []byte) (*file, error) {
 	if err != nil && (ds == nil || ds.elements[tagPixelData] == nil) {
 		return nil, err // damage after the pixel data costs nothing
 	}
-	return &file{dataset: ds, syntax: syntax}, nil
+	return &File{Dataset: ds, Meta: meta, Syntax: syntax}, nil
+}
+
+// Sniff returns an error unless head, the first bytes of a file, could begin a
+// DICOM file. 132 bytes are enough to tell.
+func Sniff(head []byte) error {
+	_, err := skipPreamble(head)
+	return err
 }
 
 // skipPreamble returns the bytes from the first data element on.
@@ -65,7 +72,7 @@ func skipPreamble(b []byte) ([]byte, error) {
 	if plausibleStart(b) {
 		return b, nil
 	}
-	return nil, errNotDICOM
+	return nil, ErrNotDICOM
 }
 
 // plausibleStart reports whether b could begin with an element of group 0002 or
@@ -90,9 +97,9 @@ func plausibleStart(b []byte) bool {
 
 // parseMeta reads the group 0002 elements, always explicit little endian, by
 // their tags and not by the group length, which is often wrong.
-func parseMeta(b []byte) (*dataset, []byte, error) {
+func parseMeta(b []byte) (*Dataset, []byte, error) {
 	p := &parser{b: b, enc: encoding{order: binary.LittleEndian, explicit: true}}
-	ds := newDataset()
+	ds := New()
 	for p.left() >= 8 && binary.LittleEndian.Uint16(p.b[p.at:]) == 2 {
 		if !isVR(p.b[p.at+4 : p.at+6]) {
 			p.enc.explicit = false
@@ -101,7 +108,7 @@ func parseMeta(b []byte) (*dataset, []byte, error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("meta header: %w", err)
 		}
-		ds.elements[e.tag] = e
+		ds.elements[e.Tag] = e
 	}
 	return ds, p.b[p.at:], nil
 }
@@ -111,13 +118,13 @@ func parseMeta(b []byte) (*dataset, []byte, error) {
 func guessSyntax(b []byte) string {
 	switch {
 	case len(b) < 8:
-		return syntaxImplicitLE
+		return ImplicitLE
 	case b[0] == 0 && b[1] != 0 && isVR(b[4:6]):
-		return syntaxExplicitBE
+		return ExplicitBE
 	case isVR(b[4:6]):
-		return syntaxExplicitLE
+		return ExplicitLE
 	}
-	return syntaxImplicitLE
+	return ImplicitLE
 }
 
 // looksExplicit reports whether the first element has a VR.
@@ -162,10 +169,10 @@ func (p *parser) spend(depth int) error {
 	return nil
 }
 
-// dataset reads elements up to the offset end, or to an item delimiter. On an
+// Dataset reads elements up to the offset end, or to an item delimiter. On an
 // error it returns what was read before it.
-func (p *parser) dataset(end, depth int) (*dataset, error) {
-	ds := newDataset()
+func (p *parser) dataset(end, depth int) (*Dataset, error) {
+	ds := New()
 	ds.bigEndian = p.enc.order == binary.BigEndian
 	for p.at < end {
 		if end-p.at < 8 {
@@ -182,17 +189,17 @@ func (p *parser) dataset(end, depth int) (*dataset, error) {
 		if err != nil {
 			return ds, err
 		}
-		if e.tag == tagItemEnd {
+		if e.Tag == tagItemEnd {
 			return ds, nil
 		}
 		if p.at > end {
-			return ds, fmt.Errorf("element %v runs past the end of its item", e.tag)
+			return ds, fmt.Errorf("element %v runs past the end of its item", e.Tag)
 		}
-		if ds.elements[e.tag] == nil {
-			ds.elements[e.tag] = e
+		if ds.elements[e.Tag] == nil {
+			ds.elements[e.Tag] = e
 		}
-		if e.tag == tagCharacterSet {
-			ds.charset = ds.texts(tagCharacterSet)
+		if e.Tag == tagCharacterSet {
+			ds.charset = ds.Texts(tagCharacterSet)
 		}
 	}
 	return ds, nil
@@ -201,19 +208,19 @@ func (p *parser) dataset(end, depth int) (*dataset, error) {
 func allZero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }
 
 // header reads tag, VR and length.
-func (p *parser) header() (t tagID, vr string, length uint32, err error) {
+func (p *parser) header() (t Tag, vr string, length uint32, err error) {
 	if p.left() < 8 {
 		return 0, "", 0, fmt.Errorf("cut off inside an element header at byte %d", p.at)
 	}
 	h := p.b[p.at:]
-	t = tagID(p.enc.order.Uint16(h))<<16 | tagID(p.enc.order.Uint16(h[2:]))
-	if t.group() == 0xFFFE {
+	t = Tag(p.enc.order.Uint16(h))<<16 | Tag(p.enc.order.Uint16(h[2:]))
+	if t.Group() == 0xFFFE {
 		p.at += 8
 		return t, "", p.enc.order.Uint32(h[4:]), nil
 	}
 	if !p.enc.explicit || !isVR(h[4:6]) { // some writers mix implicit elements in
 		p.at += 8
-		return t, dictionaryVR(t), p.enc.order.Uint32(h[4:]), nil
+		return t, t.VR(), p.enc.order.Uint32(h[4:]), nil
 	}
 	vr = string(h[4:6])
 	if !longVR(vr) {
@@ -228,7 +235,7 @@ func (p *parser) header() (t tagID, vr string, length uint32, err error) {
 }
 
 // element reads one element with everything below it.
-func (p *parser) element(depth int) (*element, error) {
+func (p *parser) element(depth int) (*Element, error) {
 	if err := p.spend(depth); err != nil {
 		return nil, err
 	}
@@ -236,7 +243,7 @@ func (p *parser) element(depth int) (*element, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &element{tag: t, vr: vr}
+	e := &Element{Tag: t, VR: vr}
 	switch {
 	case t == tagItemEnd || t == tagSequenceEnd:
 		return e, nil
@@ -251,27 +258,27 @@ func (p *parser) element(depth int) (*element, error) {
 	case int64(length) > int64(p.left()):
 		return nil, fmt.Errorf("element %v claims %d bytes where %d are left: the file is cut off or damaged", t, length, p.left())
 	}
-	e.value = p.b[p.at : p.at+int(length) : p.at+int(length)]
+	e.Value = p.b[p.at : p.at+int(length) : p.at+int(length)]
 	p.at += int(length)
 	return e, nil
 }
 
 // unknownSequence reads a sequence of undefined length and unknown VR.
-func (p *parser) unknownSequence(e *element, depth int) error {
+func (p *parser) unknownSequence(e *Element, depth int) error {
 	outer := p.enc
 	p.enc = encoding{order: binary.LittleEndian}
 	err := p.sequence(e, undefinedLength, depth+1)
 	p.enc = outer
-	e.vr = "SQ"
+	e.VR = "SQ"
 	return err
 }
 
 // sequence reads the items of a sequence.
-func (p *parser) sequence(e *element, length uint32, depth int) error {
+func (p *parser) sequence(e *Element, length uint32, depth int) error {
 	end := len(p.b)
 	if length != undefinedLength {
 		if int64(length) > int64(p.left()) {
-			return fmt.Errorf("sequence %v claims %d bytes where %d are left: the file is cut off or damaged", e.tag, length, p.left())
+			return fmt.Errorf("sequence %v claims %d bytes where %d are left: the file is cut off or damaged", e.Tag, length, p.left())
 		}
 		end = p.at + int(length)
 	}
@@ -287,22 +294,22 @@ func (p *parser) sequence(e *element, length uint32, depth int) error {
 			return nil
 		}
 		if t != tagItem {
-			return fmt.Errorf("sequence %v holds %v where an item must stand", e.tag, t)
+			return fmt.Errorf("sequence %v holds %v where an item must stand", e.Tag, t)
 		}
 		item, err := p.item(n, end, depth)
 		if err != nil {
 			return err
 		}
-		e.items = append(e.items, item)
+		e.Items = append(e.Items, item)
 	}
 	if length == undefinedLength {
-		return fmt.Errorf("sequence %v is not closed: the file is cut off", e.tag)
+		return fmt.Errorf("sequence %v is not closed: the file is cut off", e.Tag)
 	}
 	return nil
 }
 
 // item reads the elements of one item that must end by the offset end.
-func (p *parser) item(length uint32, end, depth int) (*dataset, error) {
+func (p *parser) item(length uint32, end, depth int) (*Dataset, error) {
 	if length != undefinedLength {
 		if int64(length) > int64(end-p.at) {
 			return nil, fmt.Errorf("an item claims %d bytes where %d are left: the file is cut off or damaged", length, end-p.at)
@@ -314,14 +321,14 @@ func (p *parser) item(length uint32, end, depth int) (*dataset, error) {
 
 // encapsulated reads the fragments of compressed pixel data. A missing end
 // delimiter is tolerated: some scanners leave it out.
-func (p *parser) encapsulated(e *element) error {
+func (p *parser) encapsulated(e *Element) error {
 	first := true
 	for p.left() >= 8 {
 		if err := p.spend(0); err != nil {
 			return err
 		}
 		h := p.b[p.at:]
-		t := tagID(p.enc.order.Uint16(h))<<16 | tagID(p.enc.order.Uint16(h[2:]))
+		t := Tag(p.enc.order.Uint16(h))<<16 | Tag(p.enc.order.Uint16(h[2:]))
 		n := p.enc.order.Uint32(h[4:])
 		p.at += 8
 		if t == tagSequenceEnd {
@@ -333,8 +340,11 @@ func (p *parser) encapsulated(e *element) error {
 		if int64(n) > int64(p.left()) {
 			return fmt.Errorf("a fragment of the pixel data claims %d bytes where %d are left: the file is cut off or damaged", n, p.left())
 		}
-		if !first {
-			e.fragments = append(e.fragments, p.b[p.at:p.at+int(n):p.at+int(n)])
+		item := p.b[p.at : p.at+int(n) : p.at+int(n)]
+		if first {
+			e.OffsetTable = item
+		} else {
+			e.Fragments = append(e.Fragments, item)
 		}
 		first = false
 		p.at += int(n)
