@@ -32,8 +32,10 @@ const (
 	MaxStructure = DiscAbove
 )
 
-// StructureInfo describes a label: its name, SNOMED CT code (CID 7603/7604 and
-// kin) with the code's meaning, and the colour it is drawn in.
+// StructureInfo describes a label: its name, SNOMED CT code with the meaning that
+// DICOM gives it, and the colour it is drawn in. Codes and meanings are those of
+// PS3.16 CID 7603 (vertebrae), CID 7604 (discs) and CID 6115 (canal and arch); S1
+// and a disc of no level have none there, only SNOMED CT's own.
 type StructureInfo struct {
 	Structure Structure
 	Name      string
@@ -51,16 +53,16 @@ func Structures() []StructureInfo {
 		{L3, "L3", "36470004", "L3 vertebra", rgb(0x3F, 0xA7, 0x7A)},
 		{L4, "L4", "11994002", "L4 vertebra", rgb(0x9A, 0xA8, 0x3A)},
 		{L5, "L5", "49668003", "L5 vertebra", rgb(0xC9, 0x8A, 0x2B)},
-		{DiscL1L2, "disc L1/L2", "80064006", "L1-L2 intervertebral disc", rgb(0x8F, 0xB4, 0xE6)},
-		{DiscL2L3, "disc L2/L3", "67459009", "L2-L3 intervertebral disc", rgb(0x84, 0xCE, 0xDC)},
-		{DiscL3L4, "disc L3/L4", "62551000", "L3-L4 intervertebral disc", rgb(0x92, 0xDB, 0xB8)},
-		{DiscL4L5, "disc L4/L5", "84020006", "L4-L5 intervertebral disc", rgb(0xD6, 0xDF, 0x8A)},
-		{DiscL5S1, "disc L5/S1", "715056000", "L5-S1 intervertebral disc", rgb(0xF0, 0xC4, 0x82)},
-		{S1, "S1", "54735007", "Sacrum", rgb(0xB5, 0x6A, 0x5C)},
-		{Canal, "spinal canal", "61853006", "Spinal canal", rgb(0xD4, 0x6A, 0xD0)},
-		{Posterior, "posterior elements", "421060004", "Vertebral column", rgb(0x8A, 0x90, 0x9C)},
+		{DiscL1L2, "disc L1/L2", "80064006", "L1/L2 disc", rgb(0x8F, 0xB4, 0xE6)},
+		{DiscL2L3, "disc L2/L3", "67459009", "L2/L3 disc", rgb(0x84, 0xCE, 0xDC)},
+		{DiscL3L4, "disc L3/L4", "62551000", "L3/L4 disc", rgb(0x92, 0xDB, 0xB8)},
+		{DiscL4L5, "disc L4/L5", "84020006", "L4/L5 disc", rgb(0xD6, 0xDF, 0x8A)},
+		{DiscL5S1, "disc L5/S1", "715056000", "L5/S1 disc", rgb(0xF0, 0xC4, 0x82)},
+		{S1, "S1", "65985001", "First sacral vertebra", rgb(0xB5, 0x6A, 0x5C)},
+		{Canal, "spinal canal", "61853006", "Vertebral canal", rgb(0xD4, 0x6A, 0xD0)},
+		{Posterior, "posterior elements", "40265002", "Arch of vertebra", rgb(0x8A, 0x90, 0x9C)},
 		{T12, "T12", "23215003", "T12 vertebra", rgb(0x5C, 0x5F, 0xA8)},
-		{DiscT12L1, "disc T12/L1", "76206002", "T12-L1 intervertebral disc", rgb(0xAD, 0xAF, 0xE2)},
+		{DiscT12L1, "disc T12/L1", "76206002", "T12/L1 disc", rgb(0xAD, 0xAF, 0xE2)},
 		{VertebraAbove, "vertebra above T12", "51282000", "Vertebra", rgb(0x6C, 0x55, 0x8F)},
 		{DiscAbove, "disc above T12", "360499006", "Intervertebral disc", rgb(0xBB, 0xA9, 0xD6)},
 	}
