@@ -37,11 +37,15 @@ const (
 	tagSOPClass        dataset.Tag = 0x00080016
 	tagSOPInstance     dataset.Tag = 0x00080018
 	tagStudyDate       dataset.Tag = 0x00080020
+	tagStudyTime       dataset.Tag = 0x00080030
+	tagAccession       dataset.Tag = 0x00080050
 	tagModality        dataset.Tag = 0x00080060
+	tagReferrer        dataset.Tag = 0x00080090
 	tagStudyDesc       dataset.Tag = 0x00081030
 	tagSeriesDesc      dataset.Tag = 0x0008103E
 	tagPatientName     dataset.Tag = 0x00100010
 	tagPatientID       dataset.Tag = 0x00100020
+	tagBirthDate       dataset.Tag = 0x00100030
 	tagPatientSex      dataset.Tag = 0x00100040
 	tagPatientAge      dataset.Tag = 0x00101010
 	tagContrastAgent   dataset.Tag = 0x00180010
@@ -63,6 +67,7 @@ const (
 	tagBValue          dataset.Tag = 0x00189087
 	tagStudyUID        dataset.Tag = 0x0020000D
 	tagSeriesUID       dataset.Tag = 0x0020000E
+	tagStudyID         dataset.Tag = 0x00200010
 	tagSeriesNumber    dataset.Tag = 0x00200011
 	tagInstanceNumber  dataset.Tag = 0x00200013
 	tagPosition        dataset.Tag = 0x00200032

@@ -16,7 +16,7 @@ import (
 func seedFile(v *volume.Volume, k int) *writer {
 	w := newWriter()
 	s := testSeries("seed", spine.T2, v)
-	w.patient(testStudy())
+	putStudy(w.Dataset, testStudy())
 	w.series(testStudy(), s, TypicalAcquisition(spine.T2))
 	w.plane(s, k)
 	w.image(v, k, false, 12)

@@ -70,7 +70,7 @@ func WriteSeriesAs(dir string, study *spine.Study, s *spine.Series, a Acquisitio
 	}
 	for k := range s.Volume.Size[2] {
 		w := newWriter()
-		w.patient(study)
+		putStudy(w.Dataset, study)
 		w.series(study, s, a)
 		w.plane(s, k)
 		w.image(s.Volume, k, signed, bits)
@@ -125,25 +125,6 @@ func storedBits(data []float32) (signed bool, bits int, err error) {
 type writer struct{ *dataset.Dataset }
 
 func newWriter() *writer { return &writer{dataset.New()} }
-
-// patient adds the patient and study modules.
-func (w *writer) patient(s *spine.Study) {
-	w.SetText(tagCharacterSet, "CS", "ISO_IR 192")
-	w.SetText(tagStudyDate, "DA", s.Date)
-	w.SetText(0x00080030, "TM", onlyWith(s.Date, "120000"))
-	w.SetText(0x00080050, "SH") // AccessionNumber
-	w.SetText(0x00080090, "PN") // ReferringPhysicianName
-	w.SetText(tagStudyDesc, "LO", clip(s.Description, 64))
-	w.SetText(tagPatientName, "PN", clip(s.PatientName, 64))
-	w.SetText(tagPatientID, "LO", clip(s.PatientID, 64))
-	w.SetText(0x00100030, "DA") // PatientBirthDate
-	w.SetText(tagPatientSex, "CS", s.Sex)
-	if s.Age != "" {
-		w.SetText(tagPatientAge, "AS", s.Age)
-	}
-	w.SetText(tagStudyUID, "UI", s.UID)
-	w.SetText(0x00200010, "SH", "1") // StudyID
-}
 
 func onlyWith(condition, value string) string {
 	if condition == "" {
