@@ -13,9 +13,7 @@ func (p *patient) classify(x, y, z float64) (tissue, uint8) {
 	if y > skin || y < p.trunk.front || x > p.trunk.flank || x < -p.trunk.flank {
 		return tAir, 0
 	}
-	s, u := p.frame.at(y, z)
-	sl := p.at(s)
-	rx, ru := x-float64(sl.sway), u-float64(sl.shift)
+	s, ru, rx, sl := p.locate(x, y, z)
 	if ru > -34 && ru < 88 && rx > -58 && rx < 58 && s < p.vertebrae[vertebraSum-1].bottom {
 		if t, label, ok := p.spineAt(sl, s, ru, rx); ok {
 			return t, label

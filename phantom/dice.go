@@ -18,6 +18,9 @@ const (
 	streamScanner
 	streamNoise
 	streamTexture
+	streamStyle
+	streamTiming
+	streamVariety
 )
 
 func newDice(seed, stream uint64) dice {

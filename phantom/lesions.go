@@ -86,39 +86,39 @@ var lesionStyle = [spine.LesionClassCount]func(d dice, l *lesionShape, r *float6
 		l.ragged, l.raggedGrain = d.between(0.4, 0.6), d.between(1.2, 2)
 		l.patch, l.patchGrain = d.between(0.25, 0.45), 1
 		l.matter = [3]matter{
-			vary(d, matter{0.8, 1150, 82, 0.05, 0.25, 0.8}), vary(d, matter{0.85, 1500, 125, 0, 0.2, 0.8}), vary(d, matter{0.8, 1150, 82, 0.05, 0.2, 1})}
+			vary(d, stuff(0.8, 1150, 82, 0.05, 0.25, 0.8)), vary(d, stuff(0.85, 1500, 125, 0, 0.2, 0.8)), vary(d, stuff(0.8, 1150, 82, 0.05, 0.2, 1))}
 	},
 	spine.Breast: func(d dice, l *lesionShape, r *float64) {
 		*r = d.between(7, 11)
 		l.ragged, l.raggedGrain = d.between(0.2, 0.35), 3
 		l.patch, l.patchGrain = d.between(-0.15, 0.15), d.between(2.6, 3.6)
 		l.matter = [3]matter{
-			vary(d, matter{0.82, 1200, 92, 0.04, 0.15, 1.5}), vary(d, matter{0.3, 800, 26, 0.03, 0.15, 1.5}), vary(d, matter{0.7, 1100, 75, 0.1, 0.15, 1})}
+			vary(d, stuff(0.82, 1200, 92, 0.04, 0.15, 1.5)), vary(d, stuff(0.3, 800, 26, 0.03, 0.15, 1.5)), vary(d, stuff(0.7, 1100, 75, 0.1, 0.15, 1))}
 	},
 	spine.Prostate: func(d dice, l *lesionShape, r *float64) {
 		*r = d.between(6, 11)
 		l.ragged, l.rim = d.between(0, 0.1), d.between(0.1, 0.2)
 		l.matter = [3]matter{
-			vary(d, matter{0.24, 750, 24, 0.02, 0.05, 2}), vary(d, matter{0.24, 750, 24, 0.02, 0.05, 2}), vary(d, matter{0.85, 1200, 100, 0.08, 0.1, 1})}
+			vary(d, stuff(0.24, 750, 24, 0.02, 0.05, 2)), vary(d, stuff(0.24, 750, 24, 0.02, 0.05, 2)), vary(d, stuff(0.85, 1200, 100, 0.08, 0.1, 1))}
 	},
 	spine.Kidney: func(d dice, l *lesionShape, r *float64) {
 		*r = d.between(10, 14)
 		l.ragged, l.spreads = d.between(0.05, 0.18), true
 		l.patch, l.patchGrain = d.between(0.55, 0.75), d.between(1, 1.5)
 		l.matter = [3]matter{
-			vary(d, matter{0.92, 1300, 135, 0.03, 0.12, 1.5}), vary(d, matter{0.08, 900, 30, 0, 0.2, 1}), vary(d, matter{0.92, 1300, 135, 0.03, 0.1, 1.5})}
+			vary(d, stuff(0.92, 1300, 135, 0.03, 0.12, 1.5)), vary(d, stuff(0.08, 900, 30, 0, 0.2, 1)), vary(d, stuff(0.92, 1300, 135, 0.03, 0.1, 1.5))}
 	},
 	spine.GastroIntestinal: func(d dice, l *lesionShape, r *float64) {
 		*r = d.between(7, 11)
 		l.ragged, l.rim, l.core = d.between(0.1, 0.2), d.between(0.15, 0.25), d.between(0.4, 0.6)
 		l.matter = [3]matter{
-			vary(d, matter{0.8, 1150, 70, 0.03, 0.12, 1.5}), vary(d, matter{0.98, 2300, 320, 0, 0.1, 1.5}), vary(d, matter{0.6, 950, 42, 0.05, 0.1, 1})}
+			vary(d, stuff(0.8, 1150, 70, 0.03, 0.12, 1.5)), vary(d, stuff(0.98, 2300, 320, 0, 0.1, 1.5)), vary(d, stuff(0.6, 950, 42, 0.05, 0.1, 1))}
 	},
 	spine.OtherPrimary: func(d dice, l *lesionShape, r *float64) {
 		*r = d.between(11, 15)
 		l.soft, l.ragged, l.raggedGrain = d.between(0.35, 0.6), 0.15, 4
 		l.matter = [3]matter{
-			vary(d, matter{0.8, 1050, 66, 0.14, 0.08, 3}), vary(d, matter{0.8, 1050, 66, 0.14, 0.08, 3}), vary(d, matter{0.8, 1050, 66, 0.14, 0.08, 3})}
+			vary(d, stuff(0.8, 1050, 66, 0.14, 0.08, 3)), vary(d, stuff(0.8, 1050, 66, 0.14, 0.08, 3)), vary(d, stuff(0.8, 1050, 66, 0.14, 0.08, 3))}
 	},
 }
 
@@ -141,14 +141,14 @@ func (p *patient) addSpondylitis(d dice) {
 	l := lesionShape{spondylitis: true, tb: d.chance(0.5), vertebra: n, patch: 2, patchGrain: 3, raggedGrain: 4,
 		s: x.mid, rs: x.half + d.between(12, 22), ru: v.front * 1.25, rx: v.halfW * 1.2,
 		soft: d.between(0.3, 0.5), ragged: 0.15, spreads: false}
-	oedema := vary(d, matter{0.88, 1350, 95, 0.05, 0.08, 3})
+	oedema := vary(d, stuff(0.88, 1350, 95, 0.05, 0.08, 3))
 	l.matter = [3]matter{oedema, oedema, oedema}
 	if l.tb {
 		l.soft, l.ragged, l.raggedGrain = 0.05, 0.3, 2.5
 		l.patch, l.patchGrain, l.rim, l.spreads = d.between(0.15, 0.35), 2, 0.12, true
 		l.x, l.rx = d.sign()*d.between(5, 10), v.halfW*1.25
-		l.matter[1] = vary(d, matter{0.95, 2000, 230, 0, 0.1, 2})
-		l.matter[2] = vary(d, matter{0.5, 900, 38, 0.05, 0.1, 1})
+		l.matter[1] = vary(d, stuff(0.95, 2000, 230, 0, 0.1, 2))
+		l.matter[2] = vary(d, stuff(0.5, 900, 38, 0.05, 0.1, 1))
 	}
 	p.lesions = append(p.lesions, l)
 	p.infection = &infection{disc: n}

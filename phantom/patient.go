@@ -46,6 +46,8 @@ type patient struct {
 	vertebrae [vertebraSum]vertebra
 	discs     [vertebraSum - 1]disc
 	curve     *curve
+	scoliosis scoliosis
+	variety   float64
 	frame     *frame
 	slices    []slice // per quarter millimetre of s
 	bones     []bone
@@ -100,9 +102,9 @@ func discOf(n int) spine.Structure {
 }
 
 // newPatient draws an anatomy, without pathology.
-func newPatient(seed uint64, pathology float64) *patient {
+func newPatient(seed uint64, pathology, variety float64) *patient {
 	d := newDice(seed, streamAnatomy)
-	p := &patient{female: d.chance(0.5), noise: newNoiseField(newDice(seed, streamTexture))}
+	p := &patient{variety: variety, female: d.chance(0.5), noise: newNoiseField(newDice(seed, streamTexture))}
 	p.size = d.about(1.02, 0.045)
 	if p.female {
 		p.size -= 0.06
@@ -156,7 +158,8 @@ func (p *patient) finish(seed uint64) {
 	d := newDice(seed, streamAnatomy+100)
 	p.stack()
 	p.bend(d)
-	p.tabulate(d)
+	p.scoliosis = p.drawScoliosis(d)
+	p.tabulate()
 	p.addBones()
 	p.frame = newFrame(p.curve)
 	p.trunk = p.drawTrunk(d)

@@ -8,9 +8,10 @@
 // patient (classify.go). The spine is described in its own coordinates, s along
 // the bodies, u to posterior, x to the left (curve.go), everything else in world
 // coordinates. A series is seen by asking that function at a few places in every
-// voxel, adding up spin-echo signals (tissue.go), then blurring, coil profile and
-// Rician noise (acquire.go). Same seed and options, same bytes, whatever the
-// number of processors: every stream of random numbers has one consumer.
+// voxel (see.go), adding up the signals of water and fat (technique.go), then
+// chemical shift, point spread, ghosts, coil and Rician noise (receiver.go). Same
+// seed and options, same bytes, whatever the number of processors: every stream of
+// random numbers has one consumer.
 //
 // # Truth
 //
@@ -27,34 +28,6 @@ import (
 	"columna/spine"
 	"columna/volume"
 )
-
-// Options choose what is made. The zero value is a healthy spine with sagittal T1
-// and T2.
-type Options struct {
-	Small     bool // half the in-plane resolution, for tests
-	WithAxial bool // axial T2 blocks through the five discs
-	WithSTIR  bool
-	// Pathology is about the share of the 25 places that are not normal, half of
-	// them severe: 0 healthy, 0.5 the balanced mix for training (50/25/25).
-	Pathology float64
-	// FieldT is the field strength in tesla; 0 draws 1.5 or 3.
-	FieldT float64
-	// RandomContrast is the probability of a study in which every tissue has a
-	// brightness of its own choice, for networks that shall not rely on contrast.
-	RandomContrast float64
-	// Noise multiplies the noise; 0 means 1.
-	Noise float64
-	// ThicknessMM is the distance of sagittal slices; 0 draws 3.6 to 4.6.
-	ThicknessMM  float64
-	AlwaysLesion bool // at least one metastasis
-	NoLesions    bool // none, and no infection
-}
-
-// DefaultOptions are those of the training mix: all series, half of the places
-// not normal, one study in five with random contrast.
-func DefaultOptions() Options {
-	return Options{WithAxial: true, WithSTIR: true, Pathology: 0.5, RandomContrast: 0.2}
-}
 
 // Lesion is one lesion of the truth.
 type Lesion struct {
@@ -79,7 +52,21 @@ type Scanner struct {
 	FieldT         float64                   `json:"field_t"`
 	Timing         map[spine.Sequence]Timing `json:"timing"`
 	RandomContrast bool                      `json:"random_contrast"`
+	Techniques     []Technique               `json:"techniques"`  // of the sagittal series, in order
 	NoiseSigma     float64                   `json:"noise_sigma"` // of the full signal of pure water
+}
+
+// newScanner notes what a study was made with; of two techniques of one weighting
+// the first gives the timing.
+func newScanner(field float64, random bool, noise float64, pulses []pulse) Scanner {
+	s := Scanner{FieldT: field, RandomContrast: random, NoiseSigma: noise, Timing: map[spine.Sequence]Timing{}}
+	for _, p := range pulses {
+		s.Techniques = append(s.Techniques, p.Technique)
+		if _, taken := s.Timing[p.Sequence()]; !taken {
+			s.Timing[p.Sequence()] = Timing{p.TR, p.TE, p.TI}
+		}
+	}
+	return s
 }
 
 // Measure is the geometry behind one level's grades.
@@ -106,7 +93,7 @@ type Case struct {
 
 // build draws an anatomy with its pathology.
 func build(seed uint64, o Options) *patient {
-	p := newPatient(seed, o.Pathology)
+	p := newPatient(seed, o.Pathology, o.Variety)
 	p.drawNarrowings(seed, o.Pathology)
 	p.finish(seed)
 	if !o.NoLesions {
@@ -118,7 +105,7 @@ func build(seed uint64, o Options) *patient {
 // Generate makes the study of one seed.
 func Generate(seed uint64, o Options) *Case {
 	p := build(seed, o)
-	a := newAcquisition(seed, o, p)
+	a := newAcquisition(seed, o, p, o.techniques(newDice(seed, streamVariety)))
 	c := &Case{Seed: seed, Scanner: a.scanner}
 	c.Study = p.header(seed, a)
 	truth := a.sagittal(c)

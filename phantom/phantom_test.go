@@ -117,17 +117,28 @@ func TestGenerate_SequencesShowTissuesInTheirOrder(t *testing.T) {
 	}
 }
 
-func TestPulse_STIRNullsFatAtBothFields(t *testing.T) {
-	for _, field := range []float64{1.5, 3} {
-		p := drawPulses(newDice(1, 1), field)
+func TestPulse_STIRNullsFatAtEveryField(t *testing.T) {
+	for _, field := range []float64{0.55, 1, 1.5, 3} {
 		fat := fatMatter
 		fat.t1 = fatT1(field)
 		m := baseMatter()
-		if f, muscle := p[seqSTIR].of(m[tFat], fat), p[seqSTIR].of(m[tMuscle], fat); f > 0.5*muscle {
+		grey := func(of Technique, x tissue) float64 {
+			w, f := drawPulse(newDice(1, 1), of, field, 1).of(m[x], fat)
+			return w + f
+		}
+		if f, muscle := grey(STIR, tFat), grey(STIR, tMuscle); f > 0.5*muscle {
 			t.Errorf("%v T: fat %.3f, muscle %.3f on STIR", field, f, muscle)
 		}
-		if f, muscle := p[seqT1].of(m[tFat], fat), p[seqT1].of(m[tMuscle], fat); f < 1.3*muscle {
+		if f, muscle := grey(T1, tFat), grey(T1, tMuscle); f < 1.3*muscle {
 			t.Errorf("%v T: fat %.3f, muscle %.3f on T1", field, f, muscle)
+		}
+		if f, fluid := grey(T2FS, tFat), grey(T2FS, tCSF); f > 0.3*fluid {
+			t.Errorf("%v T: fat %.3f, fluid %.3f on fat-suppressed T2", field, f, fluid)
+		}
+		for _, of := range []Technique{T2, Space, T2Star, Balanced} {
+			if fluid, muscle := grey(of, tCSF), grey(of, tMuscle); fluid < 1.3*muscle {
+				t.Errorf("%v T: fluid %.3f, muscle %.3f on %s", field, fluid, muscle, of)
+			}
 		}
 	}
 }
@@ -152,7 +163,7 @@ func TestGrades_FollowTheThresholds(t *testing.T) {
 
 // oneSided is an anatomy whose only narrowings are on the left of one level.
 func oneSided(level spine.Level) *patient {
-	p := newPatient(11, 0)
+	p := newPatient(11, 0, 0)
 	for n := range p.discs {
 		p.discs[n].narrow = healthyNarrowing()
 	}
@@ -302,16 +313,20 @@ func TestUID_IsValidAndItsOwn(t *testing.T) {
 	}
 }
 
-func TestFrame_PlaceAndLocateAgree(t *testing.T) {
-	p := newPatient(12, 0.5)
+func TestLocate_UndoesSpotOnACurvedSpine(t *testing.T) {
+	p := newPatient(12, 0.5, 1)
 	p.drawNarrowings(12, 0.5)
 	p.finish(12)
+	p.scoliosis.bends[0].sway = 24
+	p.tabulate()
 	for s := -180.0; s < 40; s += 17 {
 		for u := -25.0; u <= 30; u += 11 {
-			y, z := p.curve.place(s, u)
-			gs, gu := p.frame.at(y, z)
-			if math.Abs(gs-s) > 0.6 || math.Abs(gu-u) > 0.4 {
-				t.Errorf("s %.0f u %.0f comes back as %.1f %.1f", s, u, gs, gu)
+			for x := -20.0; x <= 20; x += 20 {
+				w := p.spot(s, u, x)
+				gs, gu, gx, _ := p.locate(w[0], w[1], w[2])
+				if math.Abs(gs-s) > 0.8 || math.Abs(gu-u) > 0.7 || math.Abs(gx-x) > 0.7 {
+					t.Errorf("s %.0f u %.0f x %.0f comes back as %.1f %.1f %.1f", s, u, x, gs, gu, gx)
+				}
 			}
 		}
 	}

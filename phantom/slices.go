@@ -8,6 +8,8 @@ const sliceStepMM = 0.25
 type slice struct {
 	vert, disc         int16   // the vertebra at s, and the nearest disc
 	shift, sway        float32 // listhesis along u and scoliosis along x, mm
+	lean               float32 // of the curve to the left, dx/ds
+	sin, cos           float32 // of the vertebra's turn about the curve
 	halfW, front, back float32 // outline of the column
 	wall               float32 // u of the posterior wall of the column
 	roof               float32 // u of the front of the laminae at the midline
@@ -31,18 +33,13 @@ var sacKnots = [vertebraSum][4]float64{
 }
 
 // tabulate fills the table of slices.
-func (p *patient) tabulate(d dice) {
+func (p *patient) tabulate() {
 	n := int((p.vertebrae[vertebraSum-1].bottom + 40 - p.curve.from) / sliceStepMM)
 	p.slices = make([]slice, n)
-	sway := 0.0
-	if d.chance(0.5) {
-		sway = d.about(0, 3.5)
-	}
-	phase, wave := d.between(0, 2*math.Pi), d.between(90, 170)
 	for i := range p.slices {
 		s := p.curve.from + float64(i)*sliceStepMM
 		sl := &p.slices[i]
-		sl.sway = float32(sway * math.Sin(s/wave*math.Pi*2/2+phase))
+		p.scoliosis.lay(sl, s)
 		p.nearest(sl, s)
 		p.outline(sl, s)
 		p.sac(sl, s)

@@ -27,7 +27,7 @@ func (p *patient) tell(c *Case, pic *picture) {
 			c.Grades = append(c.Grades, f)
 		}
 	}
-	p.tellLesions(c, pic)
+	c.LesionMask, c.Lesions = p.lesionsIn(pic)
 }
 
 // levelsIn lists the vertebrae and discs that have at least 100 mm^3 in the truth.
@@ -123,13 +123,6 @@ func (p *patient) solveForamen(x *disc, side int) {
 	})
 }
 
-// spot maps spine coordinates to the patient's millimetres.
-func (p *patient) spot(s, u, x float64) volume.Vec3 {
-	sl := p.at(s)
-	y, z := p.curve.place(s, u+float64(sl.shift))
-	return volume.Vec3{x + float64(sl.sway), y, z}
-}
-
 // target is the place at which a condition is read.
 func (p *patient) target(c spine.Condition, l spine.Level) volume.Vec3 {
 	x := &p.discs[firstLumbar+int(l)]
@@ -168,20 +161,22 @@ func (p *patient) pointOf(st *spine.Study, c spine.Condition, l spine.Level) *sp
 	return &pt
 }
 
-// tellLesions lists the lesions that the sagittal images show.
-func (p *patient) tellLesions(c *Case, pic *picture) {
+// lesionsIn lists the lesions that a picture shows, and their mask.
+func (p *patient) lesionsIn(pic *picture) (*volume.LabelMap, []Lesion) {
 	if len(p.lesions) == 0 {
-		return
+		return nil, nil
 	}
-	c.LesionMask = &volume.LabelMap{Grid: pic.grid, Data: pic.lesion}
+	mask := &volume.LabelMap{Grid: pic.grid, Data: pic.lesion}
+	var out []Lesion
 	for n, l := range p.lesions {
-		box, centroid, voxels := boxOf(c.LesionMask, uint8(n+1))
+		box, centroid, voxels := boxOf(mask, uint8(n+1))
 		if voxels < 20 {
 			continue
 		}
-		c.Lesions = append(c.Lesions, Lesion{Class: l.class, Spondylitis: l.spondylitis, Tuberculous: l.tb,
+		out = append(out, Lesion{Class: l.class, Spondylitis: l.spondylitis, Tuberculous: l.tb,
 			Box: box, CentroidMM: centroid, Level: structureOf(l.vertebra), Label: uint8(n + 1)})
 	}
+	return mask, out
 }
 
 // boxOf bounds the voxels of one label in the patient.

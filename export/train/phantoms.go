@@ -9,12 +9,11 @@ import (
 	"columna/volume"
 )
 
-// phantomSegments makes one sagittal study on the network grid; a third of them
-// have random contrast, so that shape is learned and not a scanner.
+// phantomSegments makes one sagittal study on the network grid; everything about
+// patient and scanner varies, and a third have random contrast, so that shape is
+// learned and not a scanner.
 func phantomSegments(seed uint64, size [3]int, spacingMM [3]float64) []Segment {
-	o := phantom.DefaultOptions()
-	o.RandomContrast = 0.35
-	slab := phantom.GenerateSagittal(seed, o, size, spacingMM)
+	slab := phantom.GenerateSagittal(seed, phantom.TrainingOptions(), size, spacingMM)
 	return []Segment{{T1: normalised(slab.T1), T2: normalised(slab.T2), Labels: slab.Truth.Data, Patient: fmt.Sprint(seed)}}
 }
 
