@@ -24,10 +24,11 @@ type room struct {
 // rooms is the architecture; README.md lists the same packages for people.
 var rooms = map[string]room{
 	"volume":           {nil, "geometry stands on nothing"},
-	"volume/nifti":     {[]string{"volume"}, "a file format knows arrays only"},
-	"volume/metaimage": {[]string{"volume"}, "a file format knows arrays only"},
+	"volume/nifti":     {[]string{"volume", "internal/files"}, "a file format knows arrays only"},
+	"volume/metaimage": {[]string{"volume", "internal/files"}, "a file format knows arrays only"},
 	"spine":            {[]string{"volume"}, "the clinical words do no I/O"},
 	"internal/ort":     {nil, "the runtime knows tensors only"},
+	"internal/files":   {nil, "bytes of files, of any format"},
 	"internal/locale":  {nil, "must be initialised before the toolkit"},
 	"internal/twin":    {[]string{"export/graph", "internal/ort"}, "compares graphs, knows no network"},
 	"models":           {[]string{"spine"}, "weights and cards, no behaviour"},
@@ -38,7 +39,7 @@ var rooms = map[string]room{
 	"inference":        {[]string{"volume", "spine", "models", "internal/ort"}, "reading must not depend on training, storage or screens"},
 	"annotate":         {[]string{"volume", "spine"}, "editing has no toolkit, clock or disk"},
 	"store":            {[]string{"volume", "spine"}, "the only SQL; it knows domain types, a stroke is bytes to it"},
-	"report":           {[]string{"volume", "volume/nifti", "volume/metaimage", "spine", "dicom"}, "exporters take domain types"},
+	"report":           {[]string{"internal/files", "volume", "volume/nifti", "volume/metaimage", "spine", "dicom"}, "exporters take domain types"},
 	"export/graph":     {nil, "the graph builder is a library of its own"},
 	"export/nets":      {[]string{"export/graph", "export/loss", "spine"}, "a network is a function of graph values"},
 	"export/loss":      {[]string{"export/graph"}, "a loss is a function of graph values"},
@@ -52,7 +53,7 @@ var rooms = map[string]room{
 	"review": {[]string{"annotate", "dicom", "export/train", "inference", "models", "phantom", "report",
 		"spine", "store", "volume", "volume/metaimage", "volume/nifti"}, "the workflow knows every room but the screens"},
 	"app": {[]string{"review", "viewer", "viewer/render", "volume", "spine", "assets", "annotate", "inference"}, "windows ask review"},
-	"cli": {[]string{"bench", "review", "dicom", "export/nets", "export/graph", "export/train", "inference", "models", "phantom",
+	"cli": {[]string{"bench", "internal/files", "review", "dicom", "export/nets", "export/graph", "export/train", "inference", "models", "phantom",
 		"report", "spine", "viewer/render", "volume", "volume/metaimage", "volume/nifti", "annotate"}, "a thin layer over review and the rooms it prints"},
 	"": {[]string{"app", "cli", "internal/locale"}, "main joins cli and app"},
 }

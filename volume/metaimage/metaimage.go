@@ -2,31 +2,47 @@
 // file beside it), ITK's own format. Its world is LPS+ like ours. Input is not
 // trusted: no allocation is larger than the bytes that are really there allow,
 // and a header can name no file outside its folder.
+//
+// Sources: the MetaIO documentation (itk.org/Wiki/MetaIO/Documentation) and what
+// ITK's MetaImageIO takes from it.
 package metaimage
 
 import (
-	"bufio"
-	"compress/zlib"
-	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 
+	"columna/internal/files"
 	"columna/volume"
 )
 
 // maxVoxels bounds an image at 512 MiB of float32.
 const maxVoxels = 1 << 27
 
-// Read reads an image as grey values.
+// Read reads an image as grey values. It refuses one that does not say how it lies
+// in the patient.
 func Read(path string) (*volume.Volume, error) {
-	v, err := readFile(path)
+	im, err := readFile(path)
+	if err == nil {
+		err = im.doubt
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read MetaImage %s: %w", path, err)
 	}
-	return v, nil
+	return im.volume, nil
+}
+
+// ReadWarned reads an image as Read does, and one of unknown orientation or spacing
+// too, which it completes as ITK does. warnings are sentences that the user must
+// see.
+func ReadWarned(path string) (v *volume.Volume, warnings []string, err error) {
+	im, err := readFile(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read MetaImage %s: %w", path, err)
+	}
+	return im.volume, im.warnings, nil
 }
 
 // ReadLabels reads an image whose values are whole numbers from 0 to 255.
@@ -42,106 +58,105 @@ func ReadLabels(path string) (*volume.LabelMap, error) {
 	return m, nil
 }
 
-// Decode reads a single-file image (.mha) from a stream.
+// Decode reads a single-file image (.mha) from a stream, as Read does.
 func Decode(r io.Reader) (*volume.Volume, error) {
-	b := bufio.NewReaderSize(r, 1<<16)
-	h, err := readHeader(b)
+	s, err := files.FromReader(r)
+	if err != nil {
+		return nil, err
+	}
+	h, err := readHeader(s)
 	if err != nil {
 		return nil, err
 	}
 	if h.file != "" {
 		return nil, fmt.Errorf("the header says its voxels are in the file %q: open the .mhd file by its path", h.file)
 	}
-	return h.readVoxels(b)
+	if h.doubt != nil {
+		return nil, h.doubt
+	}
+	im, err := h.readVoxels(s)
+	return im.volume, err
 }
 
-func readFile(path string) (*volume.Volume, error) {
-	f, err := os.Open(path)
+// image is what a file gives.
+type image struct {
+	volume   *volume.Volume
+	warnings []string
+	doubt    error // why size or place in the patient are not known
+}
+
+func readFile(path string) (image, error) {
+	s, err := files.Open(path)
 	if err != nil {
-		return nil, err
+		return image{}, err
 	}
-	defer f.Close()
-	b := bufio.NewReaderSize(f, 1<<16)
-	h, err := readHeader(b)
+	defer s.Close()
+	h, err := readHeader(s)
 	if err != nil {
-		return nil, err
+		return image{}, err
 	}
 	if h.file == "" {
-		return h.readVoxels(b)
+		return h.readVoxels(s)
 	}
-	raw, err := os.Open(filepath.Join(filepath.Dir(path), h.file))
+	f, err := os.OpenInRoot(filepath.Dir(path), h.file) // a link cannot escape the folder either
+	if err != nil {
+		return image{}, fmt.Errorf("the file of voxels: %w", err)
+	}
+	raw, err := files.FromFile(f)
+	if err != nil {
+		return image{}, err
+	}
+	defer raw.Close()
+	if err := raw.Skip(h.leap(raw)); err != nil {
+		return image{}, errors.New("the file of voxels ends before they begin: it is damaged or incomplete")
+	}
+	return h.readVoxels(raw)
+}
+
+// Files are the files that make an image: one, or header and voxels.
+func Files(path string) ([]string, error) {
+	s, err := files.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer raw.Close()
-	b = bufio.NewReaderSize(raw, 1<<16)
-	if h.skip > 0 {
-		if _, err := io.CopyN(io.Discard, b, h.skip); err != nil {
-			return nil, fmt.Errorf("the file of voxels ends before byte %d", h.skip)
-		}
+	defer s.Close()
+	h, err := readHeader(s)
+	if err != nil {
+		return nil, fmt.Errorf("read MetaImage %s: %w", path, err)
 	}
-	return h.readVoxels(b)
+	if h.file == "" {
+		return []string{path}, nil
+	}
+	return []string{path, filepath.Join(filepath.Dir(path), h.file)}, nil
 }
 
-// readVoxels reads the values. Memory grows with the bytes that arrive.
-func (h header) readVoxels(r io.Reader) (*volume.Volume, error) {
+// leap is how far the voxels are from the start of their file; a HeaderSize of -1
+// says that they are its end.
+func (h header) leap(raw *files.Source) int64 {
+	if h.skip >= 0 {
+		return h.skip
+	}
+	size := int64(h.grid.Len()) * int64(h.kind.Bytes())
 	if h.compressed {
-		z, err := zlib.NewReader(r)
-		if err != nil {
-			return nil, fmt.Errorf("the compressed voxels are damaged: %w", err)
-		}
-		defer z.Close()
-		r = z
+		size = h.packedSize
 	}
-	n := h.grid.Len()
-	value, bytesEach := decoder(h.element, h.order)
-	chunk := make([]byte, bytesEach*min(n, 1<<14))
-	data := make([]float32, 0, min(n, 1<<20))
-	for len(data) < n {
-		part := chunk[:bytesEach*min(n-len(data), 1<<14)]
-		if _, err := io.ReadFull(r, part); err != nil {
-			return nil, fmt.Errorf("the voxels end after %d of %d: the file is damaged or incomplete", len(data), n)
-		}
-		for ; len(part) > 0; part = part[bytesEach:] {
-			data = append(data, number(value(part)))
-		}
-	}
-	return &volume.Volume{Grid: h.grid, Data: data}, nil
+	return raw.Most() - size
 }
 
-// number turns what is no number into 0, as one would spoil every mean after it.
-func number(x float64) float32 {
-	y := float32(x)
-	if math.IsNaN(float64(y)) || math.IsInf(float64(y), 0) {
-		return 0
+// readVoxels reads the values.
+func (h header) readVoxels(s *files.Source) (image, error) {
+	if h.compressed {
+		if err := s.Inflate(); err != nil {
+			return image{}, err
+		}
 	}
-	return y
-}
-
-// decoder gives the reader of one voxel and its bytes for a MetaIO element type,
-// or nil for one that is not a real number.
-func decoder(element string, o binary.ByteOrder) (value func([]byte) float64, bytesEach int) {
-	switch element {
-	case "MET_UCHAR":
-		return func(b []byte) float64 { return float64(b[0]) }, 1
-	case "MET_CHAR":
-		return func(b []byte) float64 { return float64(int8(b[0])) }, 1
-	case "MET_SHORT":
-		return func(b []byte) float64 { return float64(int16(o.Uint16(b))) }, 2
-	case "MET_USHORT":
-		return func(b []byte) float64 { return float64(o.Uint16(b)) }, 2
-	case "MET_INT", "MET_LONG": // MetaIO's long has four bytes
-		return func(b []byte) float64 { return float64(int32(o.Uint32(b))) }, 4
-	case "MET_UINT", "MET_ULONG":
-		return func(b []byte) float64 { return float64(o.Uint32(b)) }, 4
-	case "MET_LONG_LONG":
-		return func(b []byte) float64 { return float64(int64(o.Uint64(b))) }, 8
-	case "MET_ULONG_LONG":
-		return func(b []byte) float64 { return float64(o.Uint64(b)) }, 8
-	case "MET_FLOAT":
-		return func(b []byte) float64 { return float64(math.Float32frombits(o.Uint32(b))) }, 4
-	case "MET_DOUBLE":
-		return func(b []byte) float64 { return math.Float64frombits(o.Uint64(b)) }, 8
+	data, lost, err := s.Samples(h.grid.Len(), h.kind, h.order, files.Scale{Slope: 1})
+	if err != nil {
+		return image{}, err
 	}
-	return nil, 0
+	im := image{&volume.Volume{Grid: h.grid, Data: data}, h.warnings, h.doubt}
+	if lost > 0 {
+		im.warnings = append(im.warnings, fmt.Sprintf("%d voxels had no number and were set to 0", lost))
+	}
+	return im, nil
 }

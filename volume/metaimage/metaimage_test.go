@@ -2,14 +2,17 @@ package metaimage
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/metrics"
 	"strings"
 	"testing"
 
+	"columna/internal/files"
 	"columna/volume"
 )
 
@@ -124,7 +127,7 @@ func TestRead_OpensTheRawFileBesideItsHeader(t *testing.T) {
 func TestDecode_RefusesHostileHeaders(t *testing.T) {
 	for _, c := range [][2]string{
 		{"DimSize", "65536 65536 65536"}, {"DimSize", "-1 3 2"}, {"DimSize", "1e9 1 1"}, {"DimSize", "2 3"}, {"DimSize", "NaN 1 1"}, {"DimSize", ""},
-		{"NDims", "2"}, {"NDims", ""}, {"ElementType", "MET_STRING"}, {"ElementType", ""}, {"ElementNumberOfChannels", "3"},
+		{"NDims", "2"}, {"NDims", "4"}, {"NDims", "8"}, {"DistanceUnits", "inch"}, {"NDims", ""}, {"ElementType", "MET_STRING"}, {"ElementType", ""}, {"ElementNumberOfChannels", "3"},
 		{"ElementSpacing", "0 1 1"}, {"ElementSpacing", "Inf 1 1"}, {"ElementSpacing", ""}, {"TransformMatrix", ""}, {"TransformMatrix", "0 0 0 0 0 0 0 0 0"},
 		{"Offset", ""}, {"BinaryData", "False"}, {"CompressedData", "True"}, {"ObjectType", "Mesh"},
 		{"ElementDataFile", "LIST"}, {"ElementDataFile", "../secret"}, {"ElementDataFile", "/etc/passwd"}, {"ElementDataFile", "slice%03d.raw 1 9 1"},
@@ -153,14 +156,26 @@ func TestDecode_AllocatesNoMoreThanTheBytesDeserve(t *testing.T) {
 	}
 }
 
-func FuzzDecode(f *testing.F) {
+func FuzzRead(f *testing.F) {
 	f.Add([]byte(text("", "") + string(make([]byte, 24))))
 	f.Add([]byte(text("ElementType", "MET_DOUBLE") + strings.Repeat("\xff", 96)))
-	if b, err := encode(oblique(), "MET_UCHAR", make([]byte, 140)); err == nil {
-		f.Add(b)
+	f.Add([]byte(text("BinaryDataByteOrderMSB", "True") + string(make([]byte, 24))))
+	f.Add([]byte(text("NDims", "4") + string(make([]byte, 24))))
+	f.Add([]byte(text("DimSize", "512 512 512") + string(make([]byte, 24))))
+	for _, k := range []files.Kind{files.Uint8, files.Int16, files.Float64} {
+		l := layout{oblique(), k, binary.LittleEndian, true}
+		body, err := l.pack(k.Append(nil, binary.LittleEndian, make([]float32, oblique().Len())))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(append(l.header("LOCAL", len(body)), body...))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		before := allocated()
 		v, err := Decode(bytes.NewReader(b))
+		if used, most := allocated()-before, uint64(16<<20+32*1032*len(b)); used > most {
+			t.Fatalf("%d bytes allocated for %d of input", used, len(b))
+		}
 		if err != nil {
 			return
 		}
@@ -175,6 +190,13 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// allocated counts the bytes that were ever taken.
+func allocated() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
+}
+
 func save(t *testing.T, path, content string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
@@ -185,5 +207,5 @@ func save(t *testing.T, path, content string) {
 func ExampleWrite() {
 	v := volume.New(volume.Grid{Size: [3]int{2, 2, 2}, Affine: volume.NewAffine(volume.Vec3{1}, volume.Vec3{0, 1}, volume.Vec3{0, 0, 1}, volume.Vec3{})})
 	fmt.Println(Write("image.png", v))
-	// Output: write MetaImage image.png: the name must end in .mha
+	// Output: write MetaImage image.png: the name must end in .mha or .mhd
 }

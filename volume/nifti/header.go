@@ -2,10 +2,10 @@ package nifti
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
-	"io"
-	"math"
 
+	"columna/internal/files"
 	"columna/volume"
 )
 
@@ -15,265 +15,140 @@ const (
 	size2 = 540
 )
 
+// maxOffset bounds what may stand between header and voxels: extensions.
+const maxOffset = 1 << 28
+
 // header is what is needed of either version.
 type header struct {
 	headerBytes int64 // read so far
+	order       binary.ByteOrder
 	grid        volume.Grid
-	datatype    int
-	slope       float64 // 0: no scaling
-	inter       float64
+	kind        files.Kind
+	scale       files.Scale
 	voxOffset   int64
 	pair        bool // voxels in a separate .img
+	unplaced    bool // the orientation is a guess
+	warnings    []string
 }
 
-// fields reads numbers of a header at NIfTI-1 or NIfTI-2 offsets.
-type fields struct {
-	b  []byte
-	o  binary.ByteOrder
-	v2 bool
+// kinds are the datatypes that are grey values.
+func kinds() map[int]files.Kind {
+	return map[int]files.Kind{2: files.Uint8, 256: files.Int8, 4: files.Int16, 512: files.Uint16, 8: files.Int32, 768: files.Uint32,
+		1024: files.Int64, 1280: files.Uint64, 16: files.Float32, 64: files.Float64}
 }
-
-// float reads float32 at offset1 of version 1 or float64 at offset2 of version 2.
-func (f fields) float(offset1, offset2 int) float64 {
-	if f.v2 {
-		return math.Float64frombits(f.o.Uint64(f.b[offset2:]))
-	}
-	return float64(math.Float32frombits(f.o.Uint32(f.b[offset1:])))
-}
-
-// short reads int16 at offset1 or int16 at offset2.
-func (f fields) short(offset1, offset2 int) int {
-	if f.v2 {
-		return int(int16(f.o.Uint16(f.b[offset2:])))
-	}
-	return int(int16(f.o.Uint16(f.b[offset1:])))
-}
-
-// code reads int16 at offset1 or int32 at offset2.
-func (f fields) code(offset1, offset2 int) int {
-	if f.v2 {
-		return int(int32(f.o.Uint32(f.b[offset2:])))
-	}
-	return int(int16(f.o.Uint16(f.b[offset1:])))
-}
-
-// dim reads dimension n, 0..7.
-func (f fields) dim(n int) int64 {
-	if f.v2 {
-		return int64(f.o.Uint64(f.b[16+8*n:]))
-	}
-	return int64(int16(f.o.Uint16(f.b[40+2*n:])))
-}
-
-func (f fields) pixdim(n int) float64 { return f.float(76+4*n, 104+8*n) }
 
 // readHeader reads and checks the header; the order is that of the file.
-func readHeader(r io.Reader) (header, binary.ByteOrder, error) {
-	f, err := readFields(r)
+func readHeader(s *files.Source) (h header, err error) {
+	f, err := readFields(s)
 	if err != nil {
-		return header{}, nil, err
+		return h, err
 	}
-	h := header{headerBytes: int64(len(f.b)), datatype: f.short(70, 12)}
+	h.headerBytes, h.order = int64(len(f.b)), f.o
 	if h.pair, err = f.magic(); err != nil {
-		return header{}, nil, err
+		return h, err
 	}
-	if h.grid, err = f.grid(); err != nil {
-		return header{}, nil, err
+	if h.kind, err = kindOf(f.short(70, 12)); err != nil {
+		return h, err
 	}
-	if value, _ := decoder(h.datatype, f.o); value == nil {
-		return header{}, nil, fmt.Errorf("NIfTI datatype %d is not a grey value (colour and complex images cannot be read)", h.datatype)
+	if err = h.readGrid(f); err != nil {
+		return h, err
 	}
 	if h.voxOffset, err = f.offset(h.pair); err != nil {
-		return header{}, nil, err
+		return h, err
 	}
-	h.slope, h.inter = f.float(112, 176), f.float(116, 184)
-	if !finite(h.slope) {
-		h.slope = 0
-	}
-	if !finite(h.inter) {
-		h.inter = 0
-	}
-	return h, f.o, nil
+	h.scale, err = f.scale()
+	return h, err
 }
 
-// readFields tells version and byte order by the header's own size field.
-func readFields(r io.Reader) (fields, error) {
-	first := make([]byte, 4)
-	if _, err := io.ReadFull(r, first); err != nil {
-		return fields{}, fmt.Errorf("the file is too short for a NIfTI header")
+// kindOf refuses what is no grey value, by its name.
+func kindOf(datatype int) (files.Kind, error) {
+	if k, ok := kinds()[datatype]; ok {
+		return k, nil
 	}
-	for _, o := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
-		n := o.Uint32(first)
-		if n != size1 && n != size2 {
-			continue
-		}
-		f := fields{b: make([]byte, n), o: o, v2: n == size2}
-		copy(f.b, first)
-		if _, err := io.ReadFull(r, f.b[4:]); err != nil {
-			return fields{}, fmt.Errorf("the file ends inside the NIfTI header")
-		}
-		return f, nil
+	names := map[int]string{1: "1-bit", 128: "RGB", 2304: "RGBA", 32: "complex", 1792: "complex", 2048: "complex", 1536: "float128"}
+	if name, ok := names[datatype]; ok {
+		return 0, fmt.Errorf("the voxels are %s; save them as whole numbers, float32 or float64", name)
 	}
-	return fields{}, fmt.Errorf("this is not a NIfTI file (its first number is not 348 or 540)")
+	return 0, fmt.Errorf("NIfTI has no datatype %d", datatype)
+}
+
+// scale reads slope and intercept; a slope of 0 or one that is no number means
+// that the values stand as they are (nifti1.h).
+func (f fields) scale() (files.Scale, error) {
+	slope, inter := f.float(112, 176), f.float(116, 184)
+	if slope == 0 || !finite(slope) {
+		return files.Scale{Slope: 1}, nil
+	}
+	if !finite(inter) {
+		return files.Scale{}, fmt.Errorf("the values have the slope %g but the intercept %g", slope, inter)
+	}
+	return files.Scale{Slope: slope, Inter: inter}, nil
 }
 
 // magic reports whether the voxels are in a separate file.
 func (f fields) magic() (pair bool, err error) {
-	at := 344
-	if f.v2 {
-		at = 4
+	if f.v2 { // the last bytes tell a transfer as text, which changes line ends
+		switch string(f.b[4:12]) {
+		case "n+2\x00\r\n\x1a\n":
+			return false, nil
+		case "ni2\x00\r\n\x1a\n":
+			return true, nil
+		}
+		return false, errors.New("the NIfTI-2 magic is missing or was changed on the way: copy the file again as binary")
 	}
-	switch string(f.b[at : at+3]) {
-	case "n+1", "n+2":
+	switch string(f.b[344:347]) {
+	case "n+1":
 		return false, nil
-	case "ni1", "ni2":
+	case "ni1":
 		return true, nil
 	}
-	return false, fmt.Errorf("the NIfTI magic is missing: an ANALYZE 7.5 file has no patient orientation and cannot be used")
+	return false, errors.New("the NIfTI magic is missing: an ANALYZE 7.5 file has no patient orientation and cannot be used")
 }
 
-// offset is where the voxels start in their file.
+// offset is where the voxels start in their file. Extensions before them are
+// passed over.
 func (f fields) offset(pair bool) (int64, error) {
 	least := int64(len(f.b)) + 4
 	if pair {
 		least = 0
 	}
-	var at int64
+	at := int64(-1)
 	if f.v2 {
 		at = int64(f.o.Uint64(f.b[168:]))
-	} else if x := f.float(108, 0); x >= 0 && x < 1<<40 {
+	} else if x := f.float(108, 0); x >= 0 && x <= maxOffset {
 		at = int64(x)
-	} else {
-		at = -1
 	}
-	if at == 0 && !pair {
+	if at == 0 {
 		return least, nil // some writers leave it out
 	}
-	if at < least-4 || at > 1<<40 {
-		return 0, fmt.Errorf("the voxels cannot start at byte %d", at)
+	if at < least || at > maxOffset {
+		return 0, fmt.Errorf("the voxels cannot start at byte %d of the file", at)
 	}
 	return at, nil
 }
 
-// grid reads size and orientation.
-func (f fields) grid() (volume.Grid, error) {
-	var g volume.Grid
+// size reads the dimensions. What a fourth and further ones count must be one.
+func (f fields) size() (size [3]int, err error) {
 	n := f.dim(0)
 	if n < 2 || n > 7 {
-		return g, fmt.Errorf("the image has %d dimensions; 2 to 7 are possible", n)
+		return size, fmt.Errorf("the image has %d dimensions; 2 to 7 are possible", n)
 	}
-	voxels := int64(1)
+	size, voxels := [3]int{1, 1, 1}, int64(1)
 	for d := int64(1); d <= n; d++ {
-		size := f.dim(int(d))
+		side := f.dim(int(d))
 		switch {
-		case d <= 3 && (size < 1 || size > 1<<16):
-			return g, fmt.Errorf("dimension %d has %d voxels; 1 to 65536 are possible", d, size)
-		case d > 3 && size > 1:
-			return g, fmt.Errorf("the image has %d volumes in dimension %d; save the one you mean as a 3D image", size, d)
-		case d <= 3:
-			g.Size[d-1] = int(size)
-			voxels *= size
+		case d > 3 && side > 1:
+			return size, fmt.Errorf("the image has %d volumes in dimension %d; save the one you mean as a 3D image", side, d)
+		case d > 3:
+		case side < 1 || side > 1<<16:
+			return size, fmt.Errorf("dimension %d has %d voxels; 1 to 65536 are possible", d, side)
+		default: // at most 2^48 after three sides
+			size[d-1] = int(side)
+			voxels *= side
 		}
-	}
-	if n == 2 {
-		g.Size[2] = 1
 	}
 	if voxels > maxVoxels {
-		return g, fmt.Errorf("an image of %v voxels is larger than the limit of %d", g.Size, maxVoxels)
+		return size, fmt.Errorf("an image of %v voxels is larger than the limit of %d", size, maxVoxels)
 	}
-	ras, err := f.affine()
-	if err != nil {
-		return g, err
-	}
-	g.Affine = flipXY(ras)
-	if err := g.Validate(); err != nil {
-		return g, fmt.Errorf("the orientation cannot be used: %w", err)
-	}
-	return g, nil
+	return size, nil
 }
-
-// affine is the RAS+ affine in mm: the sform, else the qform. A file with
-// neither does not say which side is left, so it is refused.
-func (f fields) affine() (volume.Affine, error) {
-	var a volume.Affine
-	switch {
-	case f.code(254, 348) > 0:
-		for r := range 3 {
-			for c := range 4 {
-				a[r][c] = f.float(280+16*r+4*c, 400+32*r+8*c)
-			}
-		}
-	case f.code(252, 344) > 0:
-		a = f.qform()
-	default:
-		return a, fmt.Errorf("neither sform nor qform is set, so left and right are unknown: save it again with an orientation")
-	}
-	unit := f.unitMM()
-	for r := range 3 {
-		for c := range 4 {
-			if a[r][c] *= unit; !finite(a[r][c]) || math.Abs(a[r][c]) > 1e6 {
-				return a, fmt.Errorf("the orientation has an impossible number (%g)", a[r][c])
-			}
-		}
-	}
-	return a, nil
-}
-
-// unitMM is how many millimetres the file's unit of length has.
-func (f fields) unitMM() float64 {
-	var units int
-	if f.v2 {
-		units = int(f.o.Uint32(f.b[500:]))
-	} else {
-		units = int(f.b[123])
-	}
-	switch units & 7 {
-	case 1:
-		return 1000 // metre
-	case 3:
-		return 1e-3 // micrometre
-	}
-	return 1
-}
-
-// qform builds the affine of the quaternion (nifti1.h, "method 2"). A pixdim[0]
-// of -1 mirrors the third axis.
-func (f fields) qform() volume.Affine {
-	b, c, d := f.float(256, 352), f.float(260, 360), f.float(264, 368)
-	a := math.Sqrt(math.Max(0, 1-b*b-c*c-d*d))
-	if n := b*b + c*c + d*d; n > 1 { // rounding: the vector part alone has length 1
-		s := 1 / math.Sqrt(n)
-		b, c, d = b*s, c*s, d*s
-	}
-	rows := [3][3]float64{
-		{a*a + b*b - c*c - d*d, 2 * (b*c - a*d), 2 * (b*d + a*c)},
-		{2 * (b*c + a*d), a*a + c*c - b*b - d*d, 2 * (c*d - a*b)},
-		{2 * (b*d - a*c), 2 * (c*d + a*b), a*a + d*d - b*b - c*c},
-	}
-	step := [3]float64{math.Abs(f.pixdim(1)), math.Abs(f.pixdim(2)), math.Abs(f.pixdim(3))}
-	if f.dim(0) == 2 && step[2] == 0 {
-		step[2] = 1
-	}
-	if f.pixdim(0) < 0 {
-		step[2] = -step[2]
-	}
-	var m volume.Affine
-	for r := range 3 {
-		for col := range 3 {
-			m[r][col] = rows[r][col] * step[col]
-		}
-		m[r][3] = f.float(268+4*r, 376+8*r)
-	}
-	return m
-}
-
-// flipXY turns RAS+ into LPS+ and back.
-func flipXY(a volume.Affine) volume.Affine {
-	for c := range 4 {
-		a[0][c] = -a[0][c]
-		a[1][c] = -a[1][c]
-	}
-	return a
-}
-
-func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

@@ -2,19 +2,19 @@
 // pairs; NIfTI-1 and NIfTI-2, either byte order). NIfTI's RAS+ millimetres are
 // turned into LPS+ on the way in and back on the way out. Input is not trusted:
 // no allocation is larger than the bytes that are really there allow.
+//
+// Sources: nifti1.h and nifti2.h (nifti.nimh.nih.gov), and nibabel where they leave
+// a choice.
 package nifti
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
-	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"strings"
 
+	"columna/internal/files"
 	"columna/volume"
 )
 
@@ -22,13 +22,31 @@ import (
 // has about 4 million voxels.
 const maxVoxels = 1 << 27
 
-// Read reads an image as grey values (after scl_slope and scl_inter) in LPS+.
+// errUnplaced is why an image of unknown orientation is refused.
+var errUnplaced = errors.New("neither sform nor qform is set, so left and right are unknown: save it again with an orientation")
+
+// Read reads an image as grey values (after scl_slope and scl_inter) in LPS+. It
+// refuses one that does not say how it lies in the patient.
 func Read(path string) (*volume.Volume, error) {
-	v, err := readFile(path)
+	im, err := readFile(path)
+	if err == nil && im.unplaced {
+		err = errUnplaced
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read NIfTI %s: %w", path, err)
 	}
-	return v, nil
+	return im.volume, nil
+}
+
+// ReadWarned reads an image as Read does, and one of unknown orientation too: it
+// takes nibabel's guess, axes to the left, anterior and superior about the middle.
+// warnings are sentences that the user must see.
+func ReadWarned(path string) (v *volume.Volume, warnings []string, err error) {
+	im, err := readFile(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read NIfTI %s: %w", path, err)
+	}
+	return im.volume, im.warnings, nil
 }
 
 // ReadLabels reads an image whose values are whole numbers from 0 to 255.
@@ -44,148 +62,123 @@ func ReadLabels(path string) (*volume.LabelMap, error) {
 	return m, nil
 }
 
-// Decode reads a single-file image (.nii or .nii.gz) from a stream.
+// Decode reads a single-file image (.nii or .nii.gz) from a stream, as Read does.
 func Decode(r io.Reader) (*volume.Volume, error) {
-	plain, err := decompress(r)
+	s, err := files.FromReader(r)
 	if err != nil {
 		return nil, err
 	}
-	h, order, err := readHeader(plain)
+	h, err := readHeader(s)
 	if err != nil {
 		return nil, err
 	}
 	if h.pair {
-		return nil, fmt.Errorf("the header says its voxels are in a separate .img file: open the .hdr file by its path")
+		return nil, errors.New("the header says its voxels are in a separate .img file: open the .hdr file by its path")
 	}
-	return readVoxels(plain, h, order)
+	if h.unplaced {
+		return nil, errUnplaced
+	}
+	im, err := h.readVoxels(s)
+	return im.volume, err
 }
 
-func readFile(path string) (*volume.Volume, error) {
-	header, image := pairNames(path)
-	f, err := os.Open(header)
+// image is what a file gives.
+type image struct {
+	volume   *volume.Volume
+	warnings []string
+	unplaced bool
+}
+
+func readFile(path string) (image, error) {
+	name, paired := pairNames(path)
+	s, err := files.Open(name)
 	if err != nil {
-		return nil, err
+		return image{}, err
 	}
-	defer f.Close()
-	plain, err := decompress(f)
+	defer s.Close()
+	h, err := readHeader(s)
 	if err != nil {
-		return nil, err
-	}
-	h, order, err := readHeader(plain)
-	if err != nil {
-		return nil, err
+		return image{}, err
 	}
 	if !h.pair {
-		return readVoxels(plain, h, order)
+		return h.readVoxels(s)
 	}
-	if image == "" {
-		return nil, fmt.Errorf("the header says its voxels are in a separate .img file, but the name does not end in .hdr")
+	if paired == "" {
+		return image{}, errors.New("the header says its voxels are in a separate .img file, but the name does not end in .hdr")
 	}
-	img, err := os.Open(image)
+	voxels, err := openVoxels(paired)
 	if err != nil {
-		return nil, err
+		return image{}, err
 	}
-	defer img.Close()
-	voxels, err := decompress(img)
-	if err != nil {
-		return nil, err
-	}
+	defer voxels.Close()
 	h.headerBytes = 0
-	return readVoxels(voxels, h, order)
+	return h.readVoxels(voxels)
 }
 
-// pairNames gives the header file and, for a .hdr/.img name, the voxel file.
-func pairNames(path string) (header, image string) {
-	base, gz := strings.CutSuffix(path, ".gz")
-	end := ""
-	if gz {
-		end = ".gz"
+// openVoxels goes by the name, since bare voxels may begin like gzip by chance.
+func openVoxels(path string) (*files.Source, error) {
+	if strings.HasSuffix(strings.ToLower(path), ".gz") {
+		return files.Open(path)
 	}
-	for _, suffix := range []string{".hdr", ".img"} {
-		if stem, ok := strings.CutSuffix(base, suffix); ok {
-			return stem + ".hdr" + end, stem + ".img" + end
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return files.FromFile(f)
+}
+
+// pairNames gives the header file and, for a .hdr/.img name, the voxel file. Either
+// may be compressed on its own.
+func pairNames(path string) (header, voxels string) {
+	base, ending := path, ""
+	if strings.HasSuffix(strings.ToLower(path), ".gz") {
+		base, ending = path[:len(path)-3], path[len(path)-3:]
+	}
+	for _, words := range [][2]string{{".hdr", ".img"}, {".HDR", ".IMG"}} {
+		for _, word := range words {
+			if stem, ok := strings.CutSuffix(base, word); ok {
+				return existing(stem+words[0], ending), existing(stem+words[1], ending)
+			}
 		}
 	}
 	return path, ""
 }
 
-// decompress looks at the first two bytes, not at the name.
-func decompress(r io.Reader) (io.Reader, error) {
-	b := bufio.NewReaderSize(r, 1<<16)
-	magic, err := b.Peek(2)
-	if err != nil {
-		return nil, fmt.Errorf("the file is too short to be an image")
+// Files are the files that make an image: one, or header and voxels.
+func Files(path string) []string {
+	header, voxels := pairNames(path)
+	if voxels == "" {
+		return []string{header}
 	}
-	if !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		return b, nil
+	if _, err := os.Stat(voxels); err != nil {
+		return []string{header} // a header that holds its voxels
 	}
-	z, err := gzip.NewReader(b)
-	if err != nil {
-		return nil, fmt.Errorf("the gzip header is damaged: %w", err)
-	}
-	return bufio.NewReaderSize(z, 1<<16), nil
+	return []string{header, voxels}
 }
 
-// readVoxels reads the values after the header. Memory grows with the bytes
-// that arrive, so that a forged size costs its sender real bytes.
-func readVoxels(r io.Reader, h header, order binary.ByteOrder) (*volume.Volume, error) {
-	skip := h.voxOffset - h.headerBytes
-	if _, err := io.CopyN(io.Discard, r, skip); err != nil {
-		return nil, fmt.Errorf("the file ends before its voxels begin at byte %d", h.voxOffset)
-	}
-	n := h.grid.Len()
-	value, bytesEach := decoder(h.datatype, order)
-	chunk := make([]byte, bytesEach*min(n, 1<<14))
-	data := make([]float32, 0, min(n, 1<<20))
-	for len(data) < n {
-		part := chunk[:bytesEach*min(n-len(data), 1<<14)]
-		if _, err := io.ReadFull(r, part); err != nil {
-			return nil, fmt.Errorf("the file ends after %d of %d voxels: it is damaged or incomplete", len(data), n)
-		}
-		for ; len(part) > 0; part = part[bytesEach:] {
-			data = append(data, h.scale(value(part)))
+// existing is the name with the ending, or with or without .gz where only that is
+// there.
+func existing(name, ending string) string {
+	for _, other := range []string{ending, ".gz", ""} {
+		if _, err := os.Stat(name + other); err == nil {
+			return name + other
 		}
 	}
-	return &volume.Volume{Grid: h.grid, Data: data}, nil
+	return name + ending
 }
 
-// scale applies slope and intercept. A value that is no number becomes 0, as one
-// would spoil every mean, filter and network after it.
-func (h header) scale(x float64) float32 {
-	if h.slope != 0 {
-		x = x*h.slope + h.inter
+// readVoxels reads the values after the header.
+func (h header) readVoxels(s *files.Source) (image, error) {
+	if err := s.Skip(h.voxOffset - h.headerBytes); err != nil {
+		return image{}, fmt.Errorf("the file ends before its voxels begin at byte %d", h.voxOffset)
 	}
-	y := float32(x)
-	if math.IsNaN(float64(y)) || math.IsInf(float64(y), 0) {
-		return 0
+	data, lost, err := s.Samples(h.grid.Len(), h.kind, h.order, h.scale)
+	if err != nil {
+		return image{}, err
 	}
-	return y
-}
-
-// decoder gives the reader of one voxel and its bytes for a NIfTI datatype, or
-// nil for one that is not a real number.
-func decoder(datatype int, o binary.ByteOrder) (value func([]byte) float64, bytesEach int) {
-	switch datatype {
-	case 2:
-		return func(b []byte) float64 { return float64(b[0]) }, 1
-	case 256:
-		return func(b []byte) float64 { return float64(int8(b[0])) }, 1
-	case 4:
-		return func(b []byte) float64 { return float64(int16(o.Uint16(b))) }, 2
-	case 512:
-		return func(b []byte) float64 { return float64(o.Uint16(b)) }, 2
-	case 8:
-		return func(b []byte) float64 { return float64(int32(o.Uint32(b))) }, 4
-	case 768:
-		return func(b []byte) float64 { return float64(o.Uint32(b)) }, 4
-	case 16:
-		return func(b []byte) float64 { return float64(math.Float32frombits(o.Uint32(b))) }, 4
-	case 64:
-		return func(b []byte) float64 { return math.Float64frombits(o.Uint64(b)) }, 8
-	case 1024:
-		return func(b []byte) float64 { return float64(int64(o.Uint64(b))) }, 8
-	case 1280:
-		return func(b []byte) float64 { return float64(o.Uint64(b)) }, 8
+	im := image{&volume.Volume{Grid: h.grid, Data: data}, h.warnings, h.unplaced}
+	if lost > 0 {
+		im.warnings = append(im.warnings, fmt.Sprintf("%d voxels had no number and were set to 0", lost))
 	}
-	return nil, 0
+	return im, nil
 }

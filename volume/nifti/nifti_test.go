@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/metrics"
 	"testing"
 
 	"columna/volume"
@@ -265,19 +266,25 @@ func TestDecode_NumbersThatAreNoNumbersBecomeZero(t *testing.T) {
 	}
 }
 
-func FuzzDecode(f *testing.F) {
+func FuzzRead(f *testing.F) {
 	good := encoded(f, oblique())
 	f.Add(good)
 	f.Add(good[:360])
-	f.Add(foreign(binary.BigEndian, false, 4))
+	f.Add(append(foreign(binary.BigEndian, false, 4), make([]byte, 48)...))
 	f.Add(append(foreign(binary.LittleEndian, true, 64), make([]byte, 300)...))
-	var z bytes.Buffer
-	w := gzip.NewWriter(&z)
-	w.Write(good)
-	w.Close()
-	f.Add(z.Bytes())
+	for _, b := range [][]byte{good, append(bytes.Clone(good[:352]), make([]byte, 1<<20)...)} {
+		var z bytes.Buffer
+		w := gzip.NewWriter(&z)
+		w.Write(b)
+		w.Close()
+		f.Add(z.Bytes())
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		before := allocated()
 		v, err := Decode(bytes.NewReader(b))
+		if used, most := allocated()-before, uint64(16<<20+32*1032*len(b)); used > most {
+			t.Fatalf("%d bytes allocated for %d of input", used, len(b))
+		}
 		if err != nil {
 			return
 		}
@@ -285,6 +292,13 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("an invalid volume was returned: %v", err)
 		}
 	})
+}
+
+// allocated counts the bytes that were ever taken.
+func allocated() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
 }
 
 func encoded(t testing.TB, g volume.Grid) []byte {

@@ -1,180 +1,214 @@
 package nifti
 
 import (
-	"bufio"
 	"compress/gzip"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 
+	"columna/internal/files"
 	"columna/volume"
 )
 
-// NIfTI datatypes that are written.
-const (
-	typeUint8   = 2
-	typeFloat32 = 16
-)
-
-// Write saves a volume as float32 NIfTI-1, gzip-compressed where the name ends
-// in .gz. The file appears whole or not at all.
+// Write saves a volume in the smallest type that holds its values as they are:
+// uint8, int16, uint16 or float32. It is NIfTI-1, or NIfTI-2 where a side is too
+// long for that, gzip-compressed where the name ends in .gz. The file appears whole
+// or not at all.
 func Write(path string, v *volume.Volume) error {
-	if err := v.Validate(); err != nil {
-		return fmt.Errorf("write NIfTI %s: %w", path, err)
-	}
 	return writeFile(path, func(w io.Writer) error { return Encode(w, v) })
 }
 
-// WriteLabels saves a label map as uint8 NIfTI-1, in the manner of Write.
+// WriteLabels saves a label map as uint8, in the manner of Write.
 func WriteLabels(path string, m *volume.LabelMap) error {
-	if err := m.Validate(); err != nil {
-		return fmt.Errorf("write NIfTI %s: %w", path, err)
-	}
 	return writeFile(path, func(w io.Writer) error { return EncodeLabels(w, m) })
 }
 
-// Encode writes an uncompressed float32 image.
+// Encode writes an uncompressed image.
 func Encode(w io.Writer, v *volume.Volume) error {
-	h, err := headerBytes(v.Grid, typeFloat32)
-	if err != nil {
+	if err := v.Validate(); err != nil {
 		return err
 	}
-	if _, err := w.Write(h); err != nil {
-		return err
-	}
-	buf := make([]byte, 0, 1<<14)
-	for _, x := range v.Data {
-		buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(x))
-		if len(buf) == cap(buf) {
-			if _, err := w.Write(buf); err != nil {
-				return err
-			}
-			buf = buf[:0]
-		}
-	}
-	_, err = w.Write(buf)
-	return err
+	return encode(w, v, files.Smallest(v.Data), binary.LittleEndian)
 }
 
 // EncodeLabels writes an uncompressed uint8 image.
 func EncodeLabels(w io.Writer, m *volume.LabelMap) error {
-	h, err := headerBytes(m.Grid, typeUint8)
-	if err != nil {
+	if err := m.Validate(); err != nil {
 		return err
 	}
-	if _, err := w.Write(h); err != nil {
+	if _, err := w.Write(headerBytes(m.Grid, files.Uint8, binary.LittleEndian)); err != nil {
 		return err
 	}
-	_, err = w.Write(m.Data)
+	_, err := w.Write(m.Data)
 	return err
 }
 
-// writeFile writes beside the target and renames. Images are patient data, so the
-// file is its owner's alone.
-func writeFile(path string, encode func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".columna-*")
+// order is a byte order of both uses.
+type order interface {
+	binary.ByteOrder
+	binary.AppendByteOrder
+}
+
+func encode(w io.Writer, v *volume.Volume, k files.Kind, o order) error {
+	if _, err := w.Write(headerBytes(v.Grid, k, o)); err != nil {
+		return err
+	}
+	const part = 1 << 13
+	buf := make([]byte, 0, part*k.Bytes())
+	for at := 0; at < len(v.Data); at += part {
+		buf = k.Append(buf[:0], o, v.Data[at:min(at+part, len(v.Data))])
+		if _, err := w.Write(buf); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeFile(path string, encode func(io.Writer) error) error {
+	lower := strings.ToLower(path)
+	err := errors.New("the name must end in .nii or .nii.gz")
+	switch {
+	case strings.HasSuffix(lower, ".nii"):
+		err = files.Write(path, encode)
+	case strings.HasSuffix(lower, ".nii.gz"):
+		err = files.Write(path, func(w io.Writer) error { return compressed(w, encode) })
+	}
 	if err != nil {
 		return fmt.Errorf("write NIfTI %s: %w", path, err)
 	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-			err = fmt.Errorf("write NIfTI %s: %w", path, err)
-		}
-	}()
-	if err = encodeTo(f, strings.HasSuffix(path, ".gz"), encode); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return nil
 }
 
-func encodeTo(f io.Writer, compressed bool, encode func(io.Writer) error) error {
-	b := bufio.NewWriterSize(f, 1<<16)
-	if !compressed {
-		if err := encode(b); err != nil {
-			return err
-		}
-		return b.Flush()
-	}
-	z, err := gzip.NewWriterLevel(b, gzip.BestSpeed)
+func compressed(w io.Writer, encode func(io.Writer) error) error {
+	z, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
 	if err != nil {
 		return err
 	}
 	if err := encode(z); err != nil {
 		return err
 	}
-	if err := z.Close(); err != nil {
-		return err
-	}
-	return b.Flush()
+	return z.Close()
 }
 
-// headerBytes is the NIfTI-1 header with its empty extension mark, 352 bytes.
-// The sform always holds the affine; the qform repeats it for older tools where
-// it can, that is without shear.
-func headerBytes(g volume.Grid, datatype int) ([]byte, error) {
-	for _, n := range g.Size {
-		if n > math.MaxInt16 {
-			return nil, fmt.Errorf("a side of %d voxels does not fit NIfTI-1 (at most %d)", n, math.MaxInt16)
-		}
+// draft is a header being written: numbers go to NIfTI-1 or NIfTI-2 offsets.
+type draft struct {
+	b  []byte
+	o  binary.ByteOrder
+	v2 bool
+}
+
+func (d draft) float(offset1, offset2 int, x float64) {
+	if d.v2 {
+		d.o.PutUint64(d.b[offset2:], math.Float64bits(x))
+		return
 	}
-	h := make([]byte, size1+4)
-	o := binary.LittleEndian
-	short := func(at, v int) { o.PutUint16(h[at:], uint16(v)) }
-	float := func(at int, v float64) { o.PutUint32(h[at:], math.Float32bits(float32(v))) }
-	o.PutUint32(h, size1)
-	bits := map[int]int{typeUint8: 8, typeFloat32: 32}[datatype]
-	short(40, 3)
+	d.o.PutUint32(d.b[offset1:], math.Float32bits(float32(x)))
+}
+
+// short writes an int16 in both versions.
+func (d draft) short(offset1, offset2, x int) {
+	at := offset1
+	if d.v2 {
+		at = offset2
+	}
+	d.o.PutUint16(d.b[at:], uint16(x))
+}
+
+func (d draft) code(offset1, offset2, x int) {
+	if d.v2 {
+		d.o.PutUint32(d.b[offset2:], uint32(x))
+		return
+	}
+	d.o.PutUint16(d.b[offset1:], uint16(x))
+}
+
+func (d draft) dim(n, x int) {
+	if d.v2 {
+		d.o.PutUint64(d.b[16+8*n:], uint64(x))
+		return
+	}
+	d.o.PutUint16(d.b[40+2*n:], uint16(x))
+}
+
+func (d draft) pixdim(n int, x float64) { d.float(76+4*n, 104+8*n, x) }
+
+// headerBytes is the header with its empty extension mark: NIfTI-1 where the sides
+// fit. The sform always holds the affine; the qform repeats it for older tools
+// where it can, that is without shear.
+func headerBytes(g volume.Grid, k files.Kind, o binary.ByteOrder) []byte {
+	d := draft{b: make([]byte, size1+4), o: o}
+	if max(g.Size[0], g.Size[1], g.Size[2]) > math.MaxInt16 {
+		d = draft{b: make([]byte, size2+4), o: o, v2: true}
+	}
+	d.o.PutUint32(d.b, uint32(len(d.b)-4))
+	d.format()
+	d.dim(0, 3)
 	for n := 1; n <= 7; n++ {
-		short(40+2*n, 1)
+		d.dim(n, 1)
 	}
 	spacing := g.SpacingMM()
-	float(76, 1)
+	d.pixdim(0, 1)
 	for a := range 3 {
-		short(42+2*a, g.Size[a])
-		float(80+4*a, spacing[a])
+		d.dim(a+1, g.Size[a])
+		d.pixdim(a+1, spacing[a])
 	}
-	short(70, datatype)
-	short(72, bits)
-	float(108, float64(len(h)))
-	float(112, 1)
-	h[123] = 2 // millimetres
-	copy(h[148:228], "Columna, not a medical device")
+	d.short(70, 12, datatypeOf(k))
+	d.short(72, 14, 8*k.Bytes())
+	d.float(112, 176, 1) // slope
 	ras := flipXY(g.Affine)
-	short(254, 1) // sform: scanner coordinates
+	d.code(254, 348, 1) // sform: scanner coordinates
 	for r := range 3 {
 		for c := range 4 {
-			float(280+16*r+4*c, ras[r][c])
+			d.float(280+16*r+4*c, 400+32*r+8*c, ras[r][c])
 		}
 	}
-	putQform(h, ras, short, float)
-	copy(h[344:], "n+1\x00")
-	return h, nil
+	d.qform(ras)
+	return d.b
 }
 
-// putQform writes the quaternion of the affine, or leaves the qform unset.
-func putQform(h []byte, ras volume.Affine, short func(int, int), float func(int, float64)) {
+// format fills in what says how to read the rest.
+func (d draft) format() {
+	const words, millimetres = "Columna, not a medical device", 2
+	if d.v2 {
+		copy(d.b[4:], "n+2\x00\r\n\x1a\n")
+		d.o.PutUint64(d.b[168:], uint64(len(d.b)))
+		copy(d.b[240:320], words)
+		d.o.PutUint32(d.b[500:], millimetres)
+		return
+	}
+	copy(d.b[344:], "n+1\x00")
+	d.float(108, 0, float64(len(d.b)))
+	d.b[123] = millimetres
+	copy(d.b[148:228], words)
+}
+
+func datatypeOf(k files.Kind) int {
+	for datatype, kind := range kinds() {
+		if kind == k {
+			return datatype
+		}
+	}
+	return 0
+}
+
+// qform writes the quaternion of the affine, or leaves the qform unset.
+func (d draft) qform(ras volume.Affine) {
 	u, v, w := ras.Column(0).Unit(), ras.Column(1).Unit(), ras.Column(2).Unit()
 	if math.Abs(u.Dot(v)) > 1e-4 || math.Abs(v.Dot(w)) > 1e-4 || math.Abs(w.Dot(u)) > 1e-4 {
 		return
 	}
 	if ras.Determinant() < 0 {
 		w = w.Scale(-1)
-		float(76, -1)
+		d.pixdim(0, -1)
 	}
 	q := quaternion(u, v, w)
-	short(252, 1)
+	d.code(252, 344, 1)
 	for n := range 3 {
-		float(256+4*n, q[n])
-		float(268+4*n, ras[n][3])
+		d.float(256+4*n, 352+8*n, q[n])
+		d.float(268+4*n, 376+8*n, ras[n][3])
 	}
 }
 
