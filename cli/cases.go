@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"columna/dicom"
+	"columna/internal/files"
 	"columna/report"
 	"columna/review"
 	"columna/spine"
@@ -333,7 +334,7 @@ func (e *env) exportAs(d *review.Desk, s *review.Session, format, dir string) ([
 // writeTable writes the grades as CSV, plain or as the RSNA challenge has them.
 func writeTable(base, format string, s *review.Session) ([]string, error) {
 	name := base + map[string]string{"csv": ".csv", "rsna": "-rsna.csv"}[format]
-	err := writeOwn(name, func(w io.Writer) error {
+	err := files.Write(name, func(w io.Writer) error {
 		if format == "rsna" {
 			return report.WriteRSNA(w, s.Study().UID, s.Analysis(), readerGrades(s))
 		}
@@ -384,7 +385,7 @@ func backup(e *env, args []string) error {
 }
 
 func writePNG(name string, img image.Image) error {
-	if err := writeOwn(name, func(w io.Writer) error { return png.Encode(w, img) }); err != nil {
+	if err := files.Write(name, func(w io.Writer) error { return png.Encode(w, img) }); err != nil {
 		return fmt.Errorf("the picture cannot be written: %w", err)
 	}
 	return nil

@@ -6,8 +6,7 @@ import (
 	"image"
 	"image/draw"
 	"image/png"
-	"os"
-	"path/filepath"
+	"io"
 	"strings"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/image/font/gofont/gobold"
 	"golang.org/x/image/font/gofont/goregular"
 
+	"columna/internal/files"
 	"columna/spine"
 )
 
@@ -31,30 +31,12 @@ const (
 func WritePDF(path string, study *spine.Study, a *spine.Analysis, reader []spine.GradeFinding, keyImages []image.Image) error {
 	b, err := makePDF(study, a, reader, keyImages, time.Now())
 	if err == nil {
-		err = writeWhole(path, b)
+		err = files.Write(path, func(w io.Writer) error { _, err := w.Write(b); return err })
 	}
 	if err != nil {
 		return fmt.Errorf("write report %s: %w", path, err)
 	}
 	return nil
-}
-
-// writeWhole writes beside the target and renames. A report holds patient data,
-// so it is its owner's alone.
-func writeWhole(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".columna-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // gone already after the rename
-	if _, err := f.Write(b); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
 
 // makePDF is deterministic: the same input and time give the same bytes.

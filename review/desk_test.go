@@ -1,7 +1,9 @@
 package review
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -205,6 +207,75 @@ func TestOpenCase_RefusesChangedVolumeFile(t *testing.T) {
 	}
 	if _, err := d.OpenCase(ctx, r.Cases[0].ID, nil); err == nil || !strings.Contains(err.Error(), "changed") {
 		t.Fatalf("error %v", err)
+	}
+}
+
+// TestImport_HeaderAndVoxelsAreOneVolume takes pairs, refuses nothing of them, and
+// notices when the voxels change.
+func TestImport_HeaderAndVoxelsAreOneVolume(t *testing.T) {
+	dir := t.TempDir()
+	v := image(sagittalGrid(false))
+	if err := metaimage.Write(filepath.Join(dir, "7_t1.mhd"), v); err != nil {
+		t.Fatal(err)
+	}
+	splitNIfTI(t, filepath.Join(dir, "8_t2"), v)
+	d := newDesk(t)
+	r, err := d.Import(context.Background(), []string{dir}, nil)
+	if err != nil || len(r.Cases) != 2 || len(r.Refused) != 0 {
+		t.Fatalf("%d cases, refused %v, %v", len(r.Cases), r.Refused, err)
+	}
+	for _, c := range r.Cases {
+		openCase(t, d, c.ID)
+	}
+	v.Data[0]++
+	if err := metaimage.Write(filepath.Join(dir, "7_t1.mhd"), v); err != nil {
+		t.Fatal(err)
+	}
+	splitNIfTI(t, filepath.Join(dir, "8_t2"), v)
+	for _, c := range r.Cases {
+		if _, err := d.OpenCase(context.Background(), c.ID, nil); err == nil || !strings.Contains(err.Error(), "changed") {
+			t.Errorf("changed voxels: %v", err)
+		}
+	}
+}
+
+// splitNIfTI writes stem.hdr and stem.img.
+func splitNIfTI(t *testing.T, stem string, v *volume.Volume) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := nifti.Encode(&b, v); err != nil {
+		t.Fatal(err)
+	}
+	copy(b.Bytes()[344:], "ni1\x00")
+	binary.LittleEndian.PutUint32(b.Bytes()[108:], 0)
+	for end, part := range map[string][]byte{".hdr": b.Bytes()[:348], ".img": b.Bytes()[352:]} {
+		if err := os.WriteFile(stem+end, part, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestImport_WarnsOfAVolumeWithoutOrientation(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "a_t2.nii")
+	var b bytes.Buffer
+	if err := nifti.Encode(&b, image(sagittalGrid(false))); err != nil {
+		t.Fatal(err)
+	}
+	binary.LittleEndian.PutUint32(b.Bytes()[252:], 0) // sform and qform unset
+	if err := os.WriteFile(name, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := newDesk(t)
+	r, err := d.Import(context.Background(), []string{name}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "left and right"
+	if w := r.Cases[0].Study.Series[0].Warnings; len(w) != 1 || !strings.Contains(w[0], want) {
+		t.Errorf("the importer says %q", w)
+	}
+	if w := openCase(t, d, r.Cases[0].ID).Study().Series[0].Warnings; len(w) != 1 || !strings.Contains(w[0], want) {
+		t.Errorf("the open case says %q", w)
 	}
 }
 

@@ -109,7 +109,7 @@ func (d *Desk) importDICOM(ctx context.Context, paths []string, result *ImportRe
 		return nil, err
 	}
 	for _, r := range found.Refused {
-		if !isVolumeFile(r.Path) {
+		if !isVolumeFile(r.Path) && !isVoxelFile(r.Path) {
 			result.Refused = append(result.Refused, r)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"columna/dicom"
@@ -21,39 +22,47 @@ import (
 
 // isVolumeFile reports whether the name promises NIfTI or MetaImage.
 func isVolumeFile(path string) bool {
-	lower := strings.ToLower(path)
-	for _, end := range []string{".nii", ".nii.gz", ".mha", ".mhd"} {
-		if strings.HasSuffix(lower, end) {
-			return true
+	return isNIfTI(path) || isMetaImage(path)
+}
+
+func isNIfTI(path string) bool {
+	return endsIn(path, ".nii", ".nii.gz", ".hdr", ".hdr.gz")
+}
+
+func isMetaImage(path string) bool { return endsIn(path, ".mha", ".mhd") }
+
+// isVoxelFile reports a file that a header beside it opens.
+func isVoxelFile(path string) bool {
+	for voxels, headers := range map[string][]string{".img": {".hdr", ".hdr.gz"}, ".img.gz": {".hdr", ".hdr.gz"}, ".raw": {".mhd"}, ".zraw": {".mhd"}} {
+		if !endsIn(path, voxels) {
+			continue
+		}
+		for _, end := range headers {
+			if _, err := os.Stat(path[:len(path)-len(voxels)] + end); err == nil {
+				return true
+			}
 		}
 	}
 	return false
 }
 
-// readVolumeFile reads a volume with the slices along k. Files may hold them
-// along any axis; slices are the axis with clearly the widest steps.
-func readVolumeFile(path string) (*volume.Volume, error) {
-	read := nifti.Read
-	if lower := strings.ToLower(path); strings.HasSuffix(lower, ".mha") || strings.HasSuffix(lower, ".mhd") {
-		read = metaimage.Read
+func endsIn(path string, endings ...string) bool {
+	lower := strings.ToLower(path)
+	return slices.ContainsFunc(endings, func(end string) bool { return strings.HasSuffix(lower, end) })
+}
+
+// readVolumeFile reads a volume with the slices along k, and what its reader must
+// know of it.
+func readVolumeFile(path string) (*volume.Volume, []string, error) {
+	read := nifti.ReadWarned
+	if isMetaImage(path) {
+		read = metaimage.ReadWarned
 	}
-	v, err := read(path)
+	v, warnings, err := read(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	spacing, across := v.SpacingMM(), 2
-	for a := range 2 {
-		if spacing[a] > 1.25*spacing[across] {
-			across = a
-		}
-	}
-	switch across {
-	case 0:
-		return v.Permute([3]int{1, 2, 0}), nil
-	case 1:
-		return v.Permute([3]int{0, 2, 1}), nil
-	}
-	return v, nil
+	return v.SlicesLast(), warnings, nil
 }
 
 // planeOf names the plane of the slices by the direction across them.
@@ -98,7 +107,7 @@ func (d *Desk) addVolume(ctx context.Context, path string, given spine.Sequence)
 	if err != nil {
 		return 0, err
 	}
-	v, err := readVolumeFile(path)
+	v, warnings, err := readVolumeFile(path)
 	if err != nil {
 		return 0, err
 	}
@@ -114,24 +123,45 @@ func (d *Desk) addVolume(ctx context.Context, path string, given spine.Sequence)
 		UID: dicom.NewUID("study " + filepath.Join(filepath.Dir(path), rest)), PatientID: id, Description: filepath.Base(path),
 		Series: []spine.Series{{
 			UID: dicom.NewUID("series " + path), Number: 1, Description: filepath.Base(path), Sequence: sequence,
-			Plane: planeOf(v.Grid), Confidence: confidence, Volume: &volume.Volume{Grid: v.Grid},
+			Plane: planeOf(v.Grid), Confidence: confidence, Warnings: warnings, Volume: &volume.Volume{Grid: v.Grid},
 		}},
 	}
 	return d.db.AddCase(ctx, study, [][]store.FileRef{{{Path: path, SOPUID: sum}}}, d.author)
 }
 
-// fileUID is a UID of a file's content, to notice when it is another one.
+// fileUID is a UID of a volume's content, to notice when it is another one. A
+// header's file of voxels counts with it.
 func fileUID(path string) (string, error) {
-	f, err := os.Open(path)
+	list := []string{path}
+	var err error
+	switch {
+	case isMetaImage(path):
+		list, err = metaimage.Files(path)
+	case isNIfTI(path):
+		list = nifti.Files(path)
+	}
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
 	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", fmt.Errorf("read %s: %w", path, err)
+	for _, name := range list {
+		if err := hashFile(h, name); err != nil {
+			return "", err
+		}
 	}
 	return dicom.NewUID(string(h.Sum(nil))), nil
+}
+
+func hashFile(h io.Writer, name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := io.Copy(h, f); err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	return nil
 }
 
 // loadSeries reads the pixels of a stored series.
@@ -154,5 +184,6 @@ func loadVolumeFile(f store.FileRef) (*volume.Volume, error) {
 	if sum != f.SOPUID {
 		return nil, fmt.Errorf("%s has changed since it was imported: import it again", f.Path)
 	}
-	return readVolumeFile(f.Path)
+	v, _, err := readVolumeFile(f.Path) // its warnings are stored with the series
+	return v, err
 }

@@ -24,3 +24,21 @@ func (v *Volume) Permute(order [3]int) *Volume {
 	}
 	return out
 }
+
+// SlicesLast names the axes anew so that slices lie along k. Files may hold them
+// along any axis; slices are the axis with clearly the widest steps.
+func (v *Volume) SlicesLast() *Volume {
+	spacing, across := v.SpacingMM(), 2
+	for a := range 2 {
+		if spacing[a] > 1.25*spacing[across] {
+			across = a
+		}
+	}
+	switch across {
+	case 0:
+		return v.Permute([3]int{1, 2, 0})
+	case 1:
+		return v.Permute([3]int{0, 2, 1})
+	}
+	return v
+}
