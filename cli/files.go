@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -27,9 +26,9 @@ const (
 func formatOf(name string) string {
 	lower := strings.ToLower(name)
 	switch {
-	case strings.HasSuffix(lower, ".nii"), strings.HasSuffix(lower, ".nii.gz"):
+	case strings.HasSuffix(lower, ".nii"), strings.HasSuffix(lower, ".nii.gz"), strings.HasSuffix(lower, ".hdr"), strings.HasSuffix(lower, ".hdr.gz"):
 		return formatNIfTI
-	case strings.HasSuffix(lower, ".mha"):
+	case strings.HasSuffix(lower, ".mha"), strings.HasSuffix(lower, ".mhd"):
 		return formatMetaImage
 	}
 	return ""
@@ -42,7 +41,7 @@ func readLabels(name string) (*volume.LabelMap, error) {
 	case formatMetaImage:
 		return metaimage.ReadLabels(name)
 	}
-	return nil, badUsage("%s: a label map must be .nii, .nii.gz or .mha", name)
+	return nil, badUsage("%s: a label map must be .nii, .nii.gz, .mha or .mhd", name)
 }
 
 func writeLabels(name string, m *volume.LabelMap) error {
@@ -52,14 +51,15 @@ func writeLabels(name string, m *volume.LabelMap) error {
 	case formatMetaImage:
 		return metaimage.WriteLabels(name, m)
 	}
-	return badUsage("%s: a label map must be .nii, .nii.gz or .mha", name)
+	return badUsage("%s: a label map must be .nii, .nii.gz, .mha or .mhd", name)
 }
 
-func readVolume(name string) (*volume.Volume, error) {
+// readVolume reads a volume and what its user must know of it.
+func readVolume(name string) (*volume.Volume, []string, error) {
 	if formatOf(name) == formatMetaImage {
-		return metaimage.Read(name)
+		return metaimage.ReadWarned(name)
 	}
-	return nifti.Read(name)
+	return nifti.ReadWarned(name)
 }
 
 func writeVolume(name string, v *volume.Volume) error {
@@ -69,7 +69,7 @@ func writeVolume(name string, v *volume.Volume) error {
 	case formatMetaImage:
 		return metaimage.Write(name, v)
 	}
-	return badUsage("%s: a volume must be .nii, .nii.gz or .mha", name)
+	return badUsage("%s: a volume must be .nii, .nii.gz, .mha or .mhd", name)
 }
 
 // metrics compares two label maps on one grid.
@@ -111,66 +111,6 @@ func metrics(e *env, args []string) error {
 			fmt.Sprintf("%.2f", s.HD95MM), fmt.Sprintf("%.2f", s.ASSDMM), fmt.Sprint(s.RefVoxels), fmt.Sprint(s.PredVoxels)})
 	}
 	return e.table(rows)
-}
-
-// convert turns one volume into another format; with --labels, a label map.
-func convert(e *env, args []string) error {
-	labels := e.flags.Bool("labels", false, "the input is a label map")
-	series := e.flags.Int("series", 0, "which series of a DICOM folder, counted from 1")
-	words, err := e.parse(args, 2, 2)
-	if err != nil {
-		return err
-	}
-	in, out := words[0], words[1]
-	if formatOf(out) == "" {
-		return badUsage("%s: the output must be .nii, .nii.gz or .mha", out)
-	}
-	if *labels {
-		m, err := readLabels(in)
-		if err != nil {
-			return err
-		}
-		return writeLabels(out, m)
-	}
-	if formatOf(in) != "" {
-		v, err := readVolume(in)
-		if err != nil {
-			return err
-		}
-		return writeVolume(out, v)
-	}
-	v, err := oneSeries(e.ctx, in, *series)
-	if err != nil {
-		return err
-	}
-	return writeVolume(out, v)
-}
-
-// oneSeries loads series n (from 1) of a DICOM source; 0 means the only one.
-func oneSeries(ctx context.Context, path string, n int) (*volume.Volume, error) {
-	r, err := dicom.Import(ctx, []string{path}, nil)
-	if err != nil {
-		return nil, err
-	}
-	var all []*spine.Series
-	var names []string
-	for i := range r.Studies {
-		for k := range r.Studies[i].Series {
-			s := &r.Studies[i].Series[k]
-			all = append(all, s)
-			names = append(names, fmt.Sprintf("%d %s %s %q", len(all), s.Sequence, s.Plane, s.Description))
-		}
-	}
-	if len(all) == 0 {
-		return nil, noSeries(path, r.Refused)
-	}
-	if n == 0 && len(all) > 1 {
-		return nil, badUsage("%s holds %d series; name one with --series: %s", path, len(all), strings.Join(names, ", "))
-	}
-	if n > len(all) || n < 0 {
-		return nil, badUsage("%s holds %d series, there is no series %d", path, len(all), n)
-	}
-	return dicom.LoadSeries(ctx, r.Files[dicom.Key(all[max(n, 1)-1])])
 }
 
 // noSeries says why a source gave nothing.
@@ -222,14 +162,14 @@ func fileStudy(s source) (*spine.Study, error) {
 		}
 		s.sequence = spine.Sequence(strings.ToUpper(m[1]))
 	}
-	v, err := readVolume(s.path)
+	v, warnings, err := readVolume(s.path)
 	if err != nil {
 		return nil, err
 	}
 	uid := dicom.NewUID(s.path)
 	return &spine.Study{UID: dicom.NewUID("study of " + s.path), Series: []spine.Series{{
 		UID: uid, Description: filepath.Base(s.path), Sequence: s.sequence, Plane: render.PlaneOf(v.Grid),
-		Confidence: 1, Volume: v,
+		Confidence: 1, Warnings: warnings, Volume: v,
 	}}}, nil
 }
 
@@ -264,22 +204,4 @@ func makeFolder(dir string) error {
 		return fmt.Errorf("the folder cannot be made: %w", err)
 	}
 	return nil
-}
-
-// writeOwn writes a file with patient data: its owner's alone, whole or not at
-// all.
-func writeOwn(name string, encode func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(name), ".columna-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // gone already after the rename
-	if err := encode(f); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
 }

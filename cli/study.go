@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 // segment labels volumes without a database.
 func segment(e *env, args []string) error {
 	named := e.sequenceFlags()
-	out := e.flags.String("out", "", "label map to write, .nii, .nii.gz or .mha")
+	out := e.flags.String("out", "", "label map to write, .nii, .nii.gz, .mha or .mhd")
 	words, err := e.parse(args, 0, -1)
 	if err != nil {
 		return err
@@ -20,7 +21,7 @@ func segment(e *env, args []string) error {
 		return err
 	}
 	if formatOf(*out) == "" {
-		return badUsage("%s: a label map must be .nii, .nii.gz or .mha", *out)
+		return badUsage("%s: a label map must be .nii, .nii.gz, .mha or .mhd", *out)
 	}
 	inputs := named(words)
 	if len(inputs) == 0 {
@@ -76,12 +77,22 @@ func (e *env) withStudy(in []source, f func(*inference.Pipeline, *spine.Study, f
 	if study == nil || len(study.Series) == 0 {
 		return fmt.Errorf("the inputs hold no series")
 	}
+	e.warn(study)
 	p, err := inference.New(inference.Config{Threads: e.threads, Provider: e.provider, Notice: e.notice})
 	if err != nil {
 		return err
 	}
 	defer p.Close()
 	return f(p, study, time.Since(started).Seconds())
+}
+
+// warn says what is doubtful about the series.
+func (e *env) warn(study *spine.Study) {
+	for _, s := range study.Series {
+		for _, w := range s.Warnings {
+			fmt.Fprintf(e.err, "columna: %s: %s\n", cmp.Or(s.Description, string(s.Sequence)), w)
+		}
+	}
 }
 
 // addLoad counts the seconds that loading took.
