@@ -253,7 +253,7 @@ func loadBytes(b []byte) (*slice, []float32, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := readSlice(f)
+	all, err := readSlices(f)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -267,5 +267,5 @@ func loadBytes(b []byte) (*slice, []float32, error) {
 	}
 	data := make([]float32, px.rows*px.cols)
 	px.values(samples, data)
-	return s, data, nil
+	return all[0], data, nil
 }

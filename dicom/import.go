@@ -59,13 +59,16 @@ func Import(ctx context.Context, paths []string, progress func(done, total int, 
 			return nil, err
 		}
 		progress(i, len(f.found), filepath.Base(ref.String()))
-		s, err := readHeader(f.zips, ref)
+		found, err := readHeaders(f.zips, ref)
 		switch {
 		case errors.Is(err, errDirectory):
 		case err != nil:
 			f.refuse(dataset.Printable(ref.String()), err)
 		default:
-			all = append(all, s)
+			all = append(all, found...)
+		}
+		if len(all) > maxImages {
+			return nil, fmt.Errorf("more than %d images: import fewer folders at a time", maxImages)
 		}
 	}
 	progress(len(f.found), len(f.found), "")
@@ -78,12 +81,12 @@ func Import(ctx context.Context, paths []string, progress func(done, total int, 
 // anyway.
 var errDirectory = errors.New("a DICOMDIR")
 
-// readHeader reads one source into a slice. A panic in a decoder is a fault of
+// readHeaders reads one source into its slices. A panic in a decoder is a fault of
 // ours, but one file must not take down an import.
-func readHeader(z *zips, ref FileRef) (s *slice, err error) {
+func readHeaders(z *zips, ref FileRef) (out []*slice, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			s, err = nil, fmt.Errorf("the file is damaged in a way that the reader does not know (%v)", r)
+			out, err = nil, fmt.Errorf("the file is damaged in a way that the reader does not know (%v)", r)
 		}
 	}()
 	b, err := z.read(ref)
@@ -97,11 +100,13 @@ func readHeader(z *zips, ref FileRef) (s *slice, err error) {
 	if f.Text(tagSOPClass) == sopDirectory || f.Find(0x00041220) != nil {
 		return nil, errDirectory
 	}
-	if s, err = readSlice(f); err != nil {
+	if out, err = readSlices(f); err != nil {
 		return nil, err
 	}
-	s.ref.Path, s.ref.ZipEntry = ref.Path, ref.ZipEntry
-	return s, nil
+	for _, s := range out {
+		s.ref.Path, s.ref.ZipEntry = ref.Path, ref.ZipEntry
+	}
+	return out, nil
 }
 
 // assemble groups slices into studies and stacks.
@@ -165,45 +170,84 @@ func (r *Result) study(bySeries map[string][]*slice) spine.Study {
 // series makes the stacks of one SeriesInstanceUID.
 func (r *Result) series(group []*slice) []spine.Series {
 	var out []spine.Series
-	for _, st := range separate(group) {
+	stacks := separate(group)
+	if scout(stacks) {
+		r.Refused = append(r.Refused, Refusal{group[0].ref.String(),
+			fmt.Sprintf("series %q: a localizer, a few slices each in several planes", group[0].description)})
+		return nil
+	}
+	axis := mainAxis(stacks)
+	for _, st := range stacks {
 		l, err := st.layout()
 		if err != nil {
 			r.Refused = append(r.Refused, Refusal{st.slices[0].ref.String(),
 				fmt.Sprintf("series %q: %s", st.slices[0].description, sentence(err))})
 			continue
 		}
-		s := describe(st, l)
+		s := describe(st, l, axis)
 		s.Block = len(out)
 		out = append(out, s)
-		files := make([]FileRef, len(st.slices))
-		for i, sl := range st.slices {
-			files[i] = sl.ref
-		}
-		r.Files[Key(&s)] = files
+		r.Files[Key(&s)] = st.files()
 		r.Grids[Key(&s)] = l.grid
 	}
 	return out
 }
 
-// describe names a stack's sequence and plane.
-func describe(st *stack, l *layout) spine.Series {
+// scout reports a localizer by its geometry: stacks of a few slices that stand
+// steeply on one another. Angled axial blocks stay within 60 degrees.
+func scout(stacks []*stack) bool {
+	steep := false
+	for _, st := range stacks {
+		if len(st.slices) >= scoutSlices {
+			return false
+		}
+		steep = steep || math.Abs(st.slices[0].normal().Dot(stacks[0].slices[0].normal())) < 0.5
+	}
+	return steep
+}
+
+// mainAxis is the direction that the normals of a series' slices share.
+func mainAxis(stacks []*stack) volume.Vec3 {
+	var sum volume.Vec3
+	for _, st := range stacks {
+		n := st.slices[0].normal()
+		if n.Dot(sum) < 0 {
+			n = n.Scale(-1)
+		}
+		sum = sum.Add(n.Scale(float64(len(st.slices))))
+	}
+	return sum
+}
+
+// describe names a stack's sequence and plane. axis is what the normals of its
+// whole series have in common.
+func describe(st *stack, l *layout, axis volume.Vec3) spine.Series {
 	first := st.slices[0]
 	g := first.physics.recognise()
-	plane, sure := planeOf(first.normal())
+	plane, sure := planeIn(first.normal(), axis)
 	s := spine.Series{
 		UID: first.seriesUID, Number: first.seriesNumber, Description: first.description,
 		Sequence: g.sequence, Plane: plane, Confidence: math.Round(100*g.confidence*sure) / 100,
 		FrameOfReferenceUID: first.frameUID, SOPClassUID: first.sopClass,
 		Warnings: append(slices.Clone(st.warnings), l.warnings...),
 	}
-	for _, p := range l.planes {
-		i := p.a
-		if p.f > 0.5 {
-			i = p.b
-		}
-		s.SOPUIDs = append(s.SOPUIDs, st.slices[i].ref.SOPUID)
+	if g.doubt != "" {
+		s.Warnings = append(s.Warnings, "sequence doubtful: "+g.doubt)
 	}
+	if sure < 0.7 {
+		s.Warnings = append(s.Warnings, "plane doubtful: the slices stand at more than 45 degrees to it")
+	}
+	s.SOPUIDs, s.Frames, s.Filled = l.sources(st.files(), first.sopClass)
 	return s
+}
+
+// files are the places of a stack's slices, in its order.
+func (s *stack) files() []FileRef {
+	out := make([]FileRef, len(s.slices))
+	for i, sl := range s.slices {
+		out[i] = sl.ref
+	}
+	return out
 }
 
 // LoadSeries reads the pixels of a stack found by Import. files may stand in any
@@ -216,22 +260,21 @@ func LoadSeries(ctx context.Context, files []FileRef) (*volume.Volume, error) {
 	defer z.close()
 	st := &stack{}
 	images := map[*slice][]float32{}
-	for _, ref := range files {
+	for _, source := range bySource(files) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		s, data, err := loadSlice(z, ref)
+		found, data, err := loadSource(ctx, z, source, len(files))
 		if err != nil {
-			return nil, fmt.Errorf("%s: %s", ref, sentence(err))
+			return nil, fmt.Errorf("%s: %s", source[0], sentence(err))
 		}
-		if len(st.slices) > 0 && (s.rows != st.slices[0].rows || s.cols != st.slices[0].cols) {
-			return nil, fmt.Errorf("%s: its size differs from the rest of the series: import the folder again", ref)
+		for n, s := range found {
+			if len(st.slices) > 0 && (s.rows != st.slices[0].rows || s.cols != st.slices[0].cols) {
+				return nil, fmt.Errorf("%s: its size differs from the rest of the series: import the folder again", source[0])
+			}
+			st.slices = append(st.slices, s)
+			images[s] = data[n]
 		}
-		if err := refuseSize(s, len(files)); err != nil {
-			return nil, err
-		}
-		st.slices = append(st.slices, s)
-		images[s] = data
 	}
 	n := st.slices[0].normal()
 	for _, s := range st.slices {
@@ -239,6 +282,22 @@ func LoadSeries(ctx context.Context, files []FileRef) (*volume.Volume, error) {
 	}
 	slices.SortStableFunc(st.slices, func(a, b *slice) int { return cmp.Compare(a.ref.PositionMM, b.ref.PositionMM) })
 	return st.fill(images)
+}
+
+// bySource puts the frames of one file together, so that it is read once.
+func bySource(files []FileRef) [][]FileRef {
+	var out [][]FileRef
+	at := map[FileRef]int{}
+	for _, ref := range files {
+		key := FileRef{Path: ref.Path, ZipEntry: ref.ZipEntry}
+		n, known := at[key]
+		if !known {
+			n = len(out)
+			at[key], out = n, append(out, nil)
+		}
+		out[n] = append(out[n], ref)
+	}
+	return out
 }
 
 // fill lays the images out on the stack's grid.
@@ -264,14 +323,15 @@ func (s *stack) fill(images map[*slice][]float32) (*volume.Volume, error) {
 	return v, nil
 }
 
-// loadSlice reads one source with its pixels.
-func loadSlice(z *zips, ref FileRef) (s *slice, data []float32, err error) {
+// loadSource reads the frames of one source that belong to a stack of count
+// slices, with their pixels.
+func loadSource(ctx context.Context, z *zips, refs []FileRef, count int) (found []*slice, data [][]float32, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("the file is damaged in a way that the reader does not know (%v)", r)
 		}
 	}()
-	b, err := z.read(ref)
+	b, err := z.read(refs[0])
 	if err != nil {
 		return nil, nil, err
 	}
@@ -279,21 +339,43 @@ func loadSlice(z *zips, ref FileRef) (s *slice, data []float32, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if s, err = readSlice(f); err != nil {
+	all, err := readSlices(f)
+	if err != nil {
 		return nil, nil, err
-	}
-	if ref.SOPUID != "" && s.ref.SOPUID != ref.SOPUID {
-		return nil, nil, errors.New("the file is no longer the image that was imported: import the folder again")
 	}
 	px, err := f.pixels()
 	if err != nil {
 		return nil, nil, err
 	}
-	samples, err := px.frame(0)
-	if err != nil {
-		return nil, nil, err
+	for _, ref := range refs {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		if ref.Frame < 0 || ref.Frame >= len(all) || ref.SOPUID != "" && all[ref.Frame].ref.SOPUID != ref.SOPUID {
+			return nil, nil, errors.New("the file is no longer the image that was imported: import the folder again")
+		}
+		s := all[ref.Frame]
+		if err := refuseSize(s, count); err != nil {
+			return nil, nil, err
+		}
+		grey, err := px.grey(s)
+		if err != nil {
+			return nil, nil, err
+		}
+		found, data = append(found, s), append(data, grey)
 	}
-	data = make([]float32, px.rows*px.cols)
-	px.values(samples, data)
-	return s, data, nil
+	return found, data, nil
+}
+
+// grey decodes the grey values of one frame.
+func (p *pixelFormat) grey(s *slice) ([]float32, error) {
+	samples, err := p.frame(s.ref.Frame)
+	if err != nil {
+		return nil, err
+	}
+	own := *p
+	own.slope, own.intercept = s.slope, s.intercept
+	out := make([]float32, p.rows*p.cols)
+	own.values(samples, out)
+	return out, nil
 }

@@ -45,7 +45,7 @@ func TestRecognise_FollowsTheRuleTable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := f.physics()
+		p := f.header(0).physics()
 		if g := p.recognise(); g.sequence != c.want || c.sure != (g.confidence >= 0.75) {
 			t.Errorf("%s: %s with %.2f, want %s (sure: %v)", c.name, g.sequence, g.confidence, c.want, c.sure)
 		}

@@ -37,8 +37,8 @@ func TestImport_PlacesShuffledFlippedAndObliqueSeriesInThePatient(t *testing.T) 
 		if info, err := os.Stat(res.Files[Key(s)][0].Path); err != nil || info.Mode().Perm() != 0o600 {
 			t.Fatalf("a written slice is not its owner's alone: %v, %v", info.Mode(), err)
 		}
-		if len(s.SOPUIDs) != size[2] || len(s.Warnings) != 0 {
-			t.Fatalf("%d image UIDs for %d slices, warnings %v", len(s.SOPUIDs), size[2], s.Warnings)
+		if len(s.SOPUIDs) != size[2] || s.Filled != nil {
+			t.Fatalf("%d image UIDs for %d slices, filled %v", len(s.SOPUIDs), size[2], s.Filled)
 		}
 	}
 }

@@ -29,11 +29,13 @@ const (
 	maxRefusedShown = 5000
 )
 
-// FileRef is where one slice came from: a file, or an entry of a zip file.
+// FileRef is where one slice came from: a file or an entry of a zip file, and the
+// frame in it.
 type FileRef struct {
 	Path       string
 	ZipEntry   string // "" for a plain file
 	SOPUID     string
+	Frame      int     // 0-based, of a multi-frame file
 	PositionMM float64 // along the normal of its series
 }
 

@@ -11,10 +11,11 @@ import (
 
 // Tolerances of a stack.
 const (
-	samePositionMM = 0.01   // closer slices lie at one position
-	sameDirection  = 0.9999 // cosine of normals in one stack
-	blockGap       = 3.5    // a gap of so many slice steps begins a new block
-	maxShearPx     = 0.5    // how far origins may leave the straight line
+	samePositionMM = 0.01 // closer slices lie at one position
+	sameDirection  = 5e-4 // radians: 0.15 mm at the edge of 300 mm
+	sameEchoMS     = 0.05 // scanners round the echo time, slice by slice
+	blockGap       = 3.5  // a gap of so many slice steps begins a new block
+	maxShearPx     = 0.5  // how far origins may leave the straight line
 )
 
 // stack is parallel slices that make one volume, sorted along their normal.
@@ -29,18 +30,16 @@ type stack struct {
 // phase, time, then from head to foot.
 func separate(in []*slice) []*stack {
 	in = slices.Clone(in)
-	slices.SortStableFunc(in, func(a, b *slice) int {
-		return cmp.Or(cmp.Compare(a.instance, b.instance), cmp.Compare(a.ref.SOPUID, b.ref.SOPUID))
-	})
+	slices.SortStableFunc(in, byInstance)
 	dropped := 0
-	seen := map[string]bool{}
+	seen := map[imageKey]bool{}
 	var groups [][]*slice
 	for _, s := range in {
-		if seen[s.ref.SOPUID] {
+		if seen[s.key()] {
 			dropped++
 			continue
 		}
-		seen[s.ref.SOPUID] = true
+		seen[s.key()] = true
 		at := slices.IndexFunc(groups, func(g []*slice) bool { return together(g[0], s) })
 		if at < 0 {
 			groups = append(groups, nil)
@@ -50,8 +49,10 @@ func separate(in []*slice) []*stack {
 	}
 	var out []*stack
 	for _, g := range groups {
-		for _, block := range blocks(g) {
-			out = append(out, turns(block)...)
+		for _, line := range lines(g) {
+			for _, block := range blocks(line) {
+				out = append(out, turns(block)...)
+			}
 		}
 	}
 	slices.SortStableFunc(out, compareStacks)
@@ -61,22 +62,42 @@ func separate(in []*slice) []*stack {
 	return out
 }
 
+// imageKey names one image of all: an object and a frame in it.
+type imageKey struct {
+	sop   string
+	frame int
+}
+
+func (s *slice) key() imageKey { return imageKey{s.ref.SOPUID, s.ref.Frame} }
+
+func byInstance(a, b *slice) int {
+	return cmp.Or(cmp.Compare(a.instance, b.instance), cmp.Compare(a.ref.SOPUID, b.ref.SOPUID), cmp.Compare(a.ref.Frame, b.ref.Frame))
+}
+
 // together reports whether two slices can lie in one stack.
 func together(a, b *slice) bool {
 	return a.frameUID == b.frameUID && a.rows == b.rows && a.cols == b.cols &&
 		math.Abs(a.spacingRow-b.spacingRow) < 1e-4 && math.Abs(a.spacingCol-b.spacingCol) < 1e-4 &&
-		a.normal().Dot(b.normal()) > sameDirection && a.row.Dot(b.row) > sameDirection &&
-		a.physics.te == b.physics.te && a.phase == b.phase && a.temporal == b.temporal &&
-		a.stack == b.stack && a.bValue == b.bValue
+		a.row.Sub(b.row).Norm() < sameDirection && a.col.Sub(b.col).Norm() < sameDirection &&
+		a.kind.same(b.kind)
+}
+
+// same reports whether nothing known separates two kinds.
+func (k kind) same(o kind) bool {
+	near := math.Abs(k.te-o.te) <= sameEchoMS
+	k.te, o.te = 0, 0
+	return near && k == o
 }
 
 func compareStacks(a, b *stack) int {
 	p, q := a.slices[0], b.slices[0]
+	if !p.kind.same(q.kind) {
+		return cmp.Or(cmp.Compare(p.kind.te, q.kind.te), cmp.Compare(p.kind.echo, q.kind.echo), cmp.Compare(p.kind.phase, q.kind.phase),
+			cmp.Compare(p.kind.temporal, q.kind.temporal), cmp.Compare(p.kind.bVal, q.kind.bVal), cmp.Compare(p.kind.stack, q.kind.stack))
+	}
 	return cmp.Or(
-		cmp.Compare(p.physics.te, q.physics.te), cmp.Compare(p.phase, q.phase),
-		cmp.Compare(p.temporal, q.temporal), cmp.Compare(p.bValue, q.bValue), cmp.Compare(p.stack, q.stack),
 		cmp.Compare(math.Round(b.middle()[2]), math.Round(a.middle()[2])), // head first
-		cmp.Compare(p.instance, q.instance), cmp.Compare(p.ref.SOPUID, q.ref.SOPUID))
+		byInstance(p, q))
 }
 
 // middle is the mean of the centres of the first and the last slice.
@@ -90,14 +111,48 @@ func (s *slice) center() volume.Vec3 {
 		Add(s.col.Scale(s.spacingRow * float64(s.rows-1) / 2))
 }
 
-// blocks sorts by position along the common normal and cuts where the gap is
-// many times the usual step.
-func blocks(group []*slice) [][]*slice {
+// lines parts parallel slices whose origins lie on several straight lines along
+// the normal: blocks through several discs at one angle, each pushed to its disc.
+// Where hardly two slices share a line the stack is sheared, and stays whole to be
+// refused as that.
+func lines(group []*slice) [][]*slice {
+	place(group)
+	var out [][]*slice
+	for _, s := range group {
+		at := slices.IndexFunc(out, func(line []*slice) bool { return s.offLine(line[len(line)-1]) <= s.maxShear() })
+		if at < 0 {
+			out = append(out, nil)
+			at = len(out) - 1
+		}
+		out[at] = append(out[at], s)
+	}
+	if 2*len(out) > len(group) {
+		return [][]*slice{group}
+	}
+	return out
+}
+
+// place sorts parallel slices by position along their common normal.
+func place(group []*slice) {
 	n := group[0].normal()
 	for _, s := range group {
 		s.ref.PositionMM = s.origin.Dot(n)
 	}
 	slices.SortStableFunc(group, func(a, b *slice) int { return cmp.Compare(a.ref.PositionMM, b.ref.PositionMM) })
+}
+
+// offLine is how far the origin lies off the line through t's along its normal.
+func (s *slice) offLine(t *slice) float64 {
+	d, n := s.origin.Sub(t.origin), t.normal()
+	return d.Sub(n.Scale(d.Dot(n))).Norm()
+}
+
+func (s *slice) maxShear() float64 { return maxShearPx * math.Min(s.spacingRow, s.spacingCol) }
+
+// blocks sorts by position along the common normal and cuts where the gap is
+// many times the usual step.
+func blocks(group []*slice) [][]*slice {
+	place(group)
 	step := medianStep(group)
 	var out [][]*slice
 	start := 0
@@ -140,12 +195,32 @@ func turns(block []*slice) []*stack {
 		}
 		out[turn].slices = append(out[turn].slices, s)
 	}
-	if len(out) > 1 {
+	if len(out) > 1 && !apartByObject(out) {
 		for _, st := range out {
 			st.warnings = append(st.warnings, fmt.Sprintf("%d different images lie at one position and nothing in the header tells them apart", len(out)))
 		}
 	}
 	return out
+}
+
+// apartByObject reports whether every stack is one multi-frame object of its own,
+// such as one point in time, or one acquisition.
+func apartByObject(stacks []*stack) bool {
+	objects, acquisitions := map[string]bool{}, map[string]bool{}
+	for _, st := range stacks {
+		first := st.slices[0]
+		objects[first.ref.SOPUID], acquisitions[first.acquisition] = true, true
+		for _, s := range st.slices {
+			if s.ref.SOPUID != first.ref.SOPUID {
+				delete(objects, first.ref.SOPUID)
+			}
+			if s.acquisition != first.acquisition || s.acquisition == "" {
+				delete(acquisitions, first.acquisition)
+			}
+		}
+	}
+	multi := stacks[0].slices[0].ref.Frame+len(stacks[0].slices) > 1
+	return multi && len(objects) == len(stacks) || len(acquisitions) == len(stacks)
 }
 
 // plane is one slice of the volume made of one or two source slices: the value
@@ -274,11 +349,8 @@ func (l *layout) filled() int {
 // gantry tilt or a damaged header.
 func (s *stack) refuseShear() error {
 	first := s.slices[0]
-	n := first.normal()
 	for _, t := range s.slices[1:] {
-		d := t.origin.Sub(first.origin)
-		off := d.Sub(n.Scale(d.Dot(n))).Norm()
-		if off > maxShearPx*math.Min(first.spacingRow, first.spacingCol) {
+		if off := t.offLine(first); off > first.maxShear() {
 			return fmt.Errorf("the slices are shifted against each other by up to %.1f mm: a sheared stack is not read", off)
 		}
 	}
@@ -290,4 +362,35 @@ func (s *slice) thicknessOr(mm float64) float64 {
 		return s.thickness
 	}
 	return mm
+}
+
+// sources names, for each slice of the grid, the image nearest to it, with its
+// frame number in a multi-frame object, and whether it had to be interpolated.
+func (l *layout) sources(files []FileRef, sopClass string) (sop []string, frames []int, filled []bool) {
+	for _, p := range l.planes {
+		f := files[p.a]
+		if p.f > 0.5 {
+			f = files[p.b]
+		}
+		sop, frames, filled = append(sop, f.SOPUID), append(frames, f.Frame+1), append(filled, p.a != p.b)
+	}
+	if !slices.Contains(filled, true) {
+		filled = nil
+	}
+	if sopClass != sopEnhancedMR && sopClass != sopLegacyConvertedMR {
+		frames = nil
+	}
+	return sop, frames, filled
+}
+
+// Slices names, for each of count even slices of a series that Import found in
+// files, what spine.Series holds of them: the nearest image, its frame number, and
+// whether the slice was interpolated.
+func Slices(files []FileRef, sopClass string, count int) (sop []string, frames []int, filled []bool) {
+	st := &stack{}
+	for _, f := range files {
+		st.slices = append(st.slices, &slice{ref: f})
+	}
+	l := layout{planes: st.planes(count)}
+	return l.sources(files, sopClass)
 }

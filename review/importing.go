@@ -137,7 +137,7 @@ func (d *Desk) addStudy(ctx context.Context, study spine.Study, found *dicom.Res
 		key := dicom.Key(s)
 		s.Volume = &volume.Volume{Grid: found.Grids[key]} // size and place, no pixels yet
 		for _, f := range found.Files[key] {
-			files[n] = append(files[n], store.FileRef{Path: f.Path, ZipEntry: f.ZipEntry, SOPUID: f.SOPUID, PositionMM: f.PositionMM})
+			files[n] = append(files[n], store.FileRef(f))
 		}
 	}
 	return d.db.AddCase(ctx, &study, files, d.author)

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
 
+	"columna/dicom"
 	"columna/spine"
 	"columna/store"
 	"columna/volume"
@@ -98,28 +98,13 @@ func loadOne(ctx context.Context, c *store.Case, n int) error {
 	if g := c.Grids[n]; g.Size != [3]int{} && !volume.SameGrid(g, v.Grid) {
 		return fmt.Errorf("the files in %s hold other images than those imported: import them again", filepath.Dir(files[0].Path))
 	}
-	series.Volume, series.SOPUIDs = v, sliceUIDs(files, v.Size[2])
-	return nil
-}
-
-// sliceUIDs names the image nearest to each of count even slices. Images and slices
-// are not one to one where a missing image was filled or the spacing evened out. A
-// volume file has no images.
-func sliceUIDs(files []store.FileRef, count int) []string {
+	series.Volume = v
 	if isVolumeFile(files[0].Path) {
+		series.SOPUIDs = nil
 		return nil
 	}
-	first, last := files[0].PositionMM, files[len(files)-1].PositionMM
-	step := (last - first) / float64(max(count-1, 1))
-	out := make([]string, count)
-	for k, at := 0, 0; k < count; k++ {
-		pos := first + step*float64(k)
-		for at+1 < len(files) && math.Abs(files[at+1].PositionMM-pos) < math.Abs(files[at].PositionMM-pos) {
-			at++
-		}
-		out[k] = files[at].SOPUID
-	}
-	return out
+	series.SOPUIDs, series.Frames, series.Filled = dicom.Slices(dicomFiles(files), series.SOPClassUID, v.Size[2])
+	return nil
 }
 
 // loadResults reads what is stored of the case beside the images.

@@ -169,11 +169,16 @@ func loadSeries(ctx context.Context, files []store.FileRef) (*volume.Volume, err
 	if len(files) == 1 && files[0].ZipEntry == "" && isVolumeFile(files[0].Path) {
 		return loadVolumeFile(files[0])
 	}
-	refs := make([]dicom.FileRef, len(files))
+	return dicom.LoadSeries(ctx, dicomFiles(files))
+}
+
+// dicomFiles are stored places as the DICOM reader takes them.
+func dicomFiles(files []store.FileRef) []dicom.FileRef {
+	out := make([]dicom.FileRef, len(files))
 	for n, f := range files {
-		refs[n] = dicom.FileRef{Path: f.Path, ZipEntry: f.ZipEntry, SOPUID: f.SOPUID, PositionMM: f.PositionMM}
+		out[n] = dicom.FileRef(f)
 	}
-	return dicom.LoadSeries(ctx, refs)
+	return out
 }
 
 func loadVolumeFile(f store.FileRef) (*volume.Volume, error) {

@@ -38,7 +38,9 @@ type Series struct {
 	Confidence          float64 // 0..1 of sequence and plane
 	FrameOfReferenceUID string
 	SOPClassUID         string
-	SOPUIDs             []string // per slice, in the order of k
+	SOPUIDs             []string // per slice, in the order of k; of a slice between images, the nearest
+	Frames              []int    // per slice, frame number from 1 in a multi-frame object; nil without such
+	Filled              []bool   // per slice, true where it was interpolated; nil where none was
 	Warnings            []string // gaps, non-uniform spacing, ...
 	Volume              *volume.Volume
 }
