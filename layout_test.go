@@ -36,6 +36,7 @@ var rooms = map[string]room{
 	"phantom":          {[]string{"volume", "spine"}, "synthetic studies must not depend on how they are read"},
 	"dicom/dataset":    {nil, "the encoding knows no images"},
 	"dicom":            {[]string{"volume", "spine", "dicom/dataset"}, "untrusted bytes stay in one room"},
+	"dicom/seg":        {[]string{"volume", "spine", "dicom", "dicom/dataset"}, "a segmentation is a label map and its source"},
 	"inference":        {[]string{"volume", "spine", "models", "internal/ort"}, "reading must not depend on training, storage or screens"},
 	"annotate":         {[]string{"volume", "spine"}, "editing has no toolkit, clock or disk"},
 	"store":            {[]string{"volume", "spine"}, "the only SQL; it knows domain types, a stroke is bytes to it"},

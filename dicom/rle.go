@@ -68,3 +68,8 @@ func unpackBits(src, out []byte, stride, n int) bool {
 	}
 	return done == n
 }
+
+// UnpackRLE undoes RLE Lossless for a frame of so many samples of so many bytes each.
+func UnpackRLE(data []byte, samples, bytes int) ([]byte, error) {
+	return decodeRLE(data, samples, bytes)
+}
