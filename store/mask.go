@@ -70,6 +70,9 @@ func DecodeMask(b []byte) (*volume.LabelMap, error) {
 	}
 	sum, rest := rest[:sha256.Size], rest[sha256.Size:]
 	length, packed := binary.LittleEndian.Uint32(rest), rest[4:]
+	if uint64(length) > 2*uint64(g.Len()) { // a run of one voxel has two bytes, longer ones fewer a voxel
+		return nil, fmt.Errorf("read mask: %d bytes of runs are too many for %d voxels", length, g.Len())
+	}
 	runs, err := unzip(packed, int(length))
 	if err != nil {
 		return nil, fmt.Errorf("read mask: %w", err)

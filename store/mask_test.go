@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"runtime/metrics"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -71,6 +72,7 @@ func TestDecodeMask_RefusesForgedBlobsInLittleMemory(t *testing.T) {
 		"half a run":                forged([3]uint32{2, 1, 1}, 3, []byte{0, 2, 0}, make([]uint8, 2)),
 		"endless varint":            forged([3]uint32{2, 1, 1}, 13, bytes.Repeat([]byte{0xff}, 13), nil),
 		"other length":              forged([3]uint32{2, 1, 1}, 3, []byte{0, 2}, make([]uint8, 2)),
+		"runs for other voxels":     forged([3]uint32{2, 1, 1}, 6, []byte{0, 1, 0, 1, 0, 0}, make([]uint8, 2)),
 		"other labels":              forged([3]uint32{2, 1, 1}, 2, []byte{0, 2}, []uint8{0, 1}),
 		"zstd bomb":                 forged([3]uint32{2, 1, 1}, 2, bomb, nil),
 		"zstd bomb, length claimed": forged([3]uint32{2, 1, 1}, 1<<31, bomb, nil),
@@ -98,18 +100,45 @@ func TestDecodeMask_RefusesForgedBlobsInLittleMemory(t *testing.T) {
 	}
 }
 
-func FuzzDecodeMask(f *testing.F) {
+func FuzzMask(f *testing.F) {
 	b, err := EncodeMask(mask(1))
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(b)
 	f.Add(forged([3]uint32{2, 1, 1}, 2, []byte{0, 2}, make([]uint8, 2)))
+	f.Add(forged([3]uint32{2, 1, 1}, 4, []byte{0, 1, 9, 1}, []uint8{0, 9}))
+	f.Add(forged([3]uint32{512, 512, 200}, 2, []byte{0, 1}, nil))
+	f.Add(forged([3]uint32{2, 1, 1}, 2, make([]byte, 1<<20), nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if m, err := DecodeMask(b); err == nil && m.Validate() != nil {
+		before := allocated()
+		m, err := DecodeMask(b)
+		if used, most := allocated()-before, 24<<20+8*claimed(b); used > most {
+			t.Fatalf("%d bytes allocated for %d of input, at most %d are due", used, len(b), most)
+		}
+		if err == nil && m.Validate() != nil {
 			t.Error("an invalid mask was returned")
 		}
 	})
+}
+
+// claimed is how many voxels a blob says that it has, 0 where they are too many.
+func claimed(b []byte) uint64 {
+	if len(b) < maskHeader {
+		return 0
+	}
+	g, _, err := maskGrid(b[len(maskMagic):])
+	if err != nil {
+		return 0
+	}
+	return uint64(g.Len())
+}
+
+// allocated counts the bytes that were ever taken.
+func allocated() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
 }
 
 // lumbar is a 16x512x512 map with rounded bodies, discs and a canal.
