@@ -9,10 +9,7 @@
 package dataset
 
 import (
-	"cmp"
-	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"github.com/suyashkumar/dicom/pkg/tag"
 )
@@ -21,8 +18,10 @@ import (
 // hurt the machine.
 const (
 	maxInflateBytes = 256 << 20
-	maxElements     = 200_000 // elements and items together
+	maxElements     = 200_000 // elements, items and fragments together
 	maxDepth        = 16      // nested sequences
+	maxText         = 1 << 16 // bytes of a text; ParseHeader leaves longer values unread
+	maxShortValue   = 0xFFFE  // bytes behind a 16-bit length
 )
 
 // Transfer syntaxes (PS3.5 A, PS3.6 A).
@@ -44,6 +43,7 @@ const (
 	HTJ2K                  = "1.2.840.10008.1.2.4.203"
 	RLELossless            = "1.2.840.10008.1.2.5"
 	undefinedLength        = 0xFFFFFFFF
+	groupItem              = 0xFFFE
 	tagItem            Tag = 0xFFFEE000
 	tagItemEnd         Tag = 0xFFFEE00D
 	tagSequenceEnd     Tag = 0xFFFEE0DD
@@ -92,69 +92,4 @@ func (t Tag) VR() string {
 		return "UN"
 	}
 	return info.VRs[0]
-}
-
-// Element is one data element. What was parsed points into the file's bytes.
-type Element struct {
-	Tag         Tag
-	VR          string
-	Value       []byte
-	Items       []*Dataset // of a sequence
-	Fragments   [][]byte   // of encapsulated pixel data
-	OffsetTable []byte     // the basic offset table before the fragments
-}
-
-// Dataset is the elements of a file or an item, each tag once.
-type Dataset struct {
-	elements  map[Tag]*Element
-	bigEndian bool
-	charset   []string
-}
-
-// New is an empty data set whose texts are UTF-8 once SpecificCharacterSet says
-// so.
-func New() *Dataset { return &Dataset{elements: map[Tag]*Element{}} }
-
-// Find returns the element of a tag, nil if there is none.
-func (d *Dataset) Find(t Tag) *Element { return d.elements[t] }
-
-// Put adds an element or replaces the one of its tag.
-func (d *Dataset) Put(e *Element) { d.elements[e.Tag] = e }
-
-// Remove takes out an element.
-func (d *Dataset) Remove(t Tag) { delete(d.elements, t) }
-
-// Elements lists all elements by rising tag.
-func (d *Dataset) Elements() []*Element {
-	all := make([]*Element, 0, len(d.elements))
-	for _, e := range d.elements {
-		all = append(all, e)
-	}
-	slices.SortFunc(all, func(a, b *Element) int { return cmp.Compare(a.Tag, b.Tag) })
-	return all
-}
-
-// Items are the items of a sequence, nil if there is none.
-func (d *Dataset) Items(t Tag) []*Dataset {
-	if e := d.elements[t]; e != nil {
-		return e.Items
-	}
-	return nil
-}
-
-// Item is the first item of a sequence, an empty data set if there is none, so
-// that a path through sequences needs no checks on its way.
-func (d *Dataset) Item(t Tag) *Dataset {
-	if items := d.Items(t); len(items) > 0 {
-		return items[0]
-	}
-	return New()
-}
-
-// ByteOrder is that of binary values, pixel data included.
-func (d *Dataset) ByteOrder() binary.ByteOrder {
-	if d.bigEndian {
-		return binary.BigEndian
-	}
-	return binary.LittleEndian
 }

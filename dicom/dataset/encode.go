@@ -125,8 +125,11 @@ func appendItem(b []byte, t Tag, value []byte) []byte {
 }
 
 func (e *Element) append(b []byte) []byte {
-	b = append(appendTag(b, e.Tag), e.VR...)
-	value := e.Value
+	vr, value := e.VR, e.Value
+	if !longVR(vr) && len(value) > maxShortValue {
+		vr = "UN" // PS3.5 6.2.2 note 2: a length of 16 bits cannot say it
+	}
+	b = append(appendTag(b, e.Tag), vr...)
 	switch {
 	case len(e.Fragments) > 0:
 		return e.appendFragments(b)
@@ -136,7 +139,7 @@ func (e *Element) append(b []byte) []byte {
 			value = appendItem(value, tagItem, item.Encode())
 		}
 	}
-	if longVR(e.VR) {
+	if longVR(vr) {
 		b = binary.LittleEndian.AppendUint32(append(b, 0, 0), uint32(len(value)))
 	} else {
 		b = binary.LittleEndian.AppendUint16(b, uint16(len(value)))
