@@ -34,6 +34,7 @@ type slice struct {
 	acquisition                   string  // AcquisitionNumber
 	kind                          kind
 	physics                       physics
+	doubts                        []string // faults of its file that may matter
 }
 
 // kind is what separates images that could lie at one place: echo, phase or

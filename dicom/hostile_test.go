@@ -312,10 +312,15 @@ func TestImport_HoldsFewZipsOpenAtATime(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	f := &finder{zips: newZips()}
-	defer f.zips.close()
-	if err := f.add(t.Context(), dir); err != nil || len(f.found) != maxOpenZips+6 || len(f.zips.readers) > maxOpenZips {
-		t.Errorf("%d entries, %d zip files open, %v", len(f.found), len(f.zips.readers), err)
+	z := newZips()
+	defer z.close()
+	names, _ := filepath.Glob(filepath.Join(dir, "*.zip"))
+	for _, name := range names {
+		src, err := z.open(FileRef{Path: name, ZipEntry: "a.dcm"})
+		if err != nil || len(z.held) > maxOpenZips {
+			t.Fatalf("%d zip files open, %v", len(z.held), err)
+		}
+		src.close()
 	}
 	if r, err := Import(t.Context(), []string{dir}, nil); err != nil || len(r.Refused) != 0 || len(r.Studies) != 1 {
 		t.Errorf("refused %v, %v", r.Refused, err)

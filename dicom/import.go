@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"path/filepath"
 	"slices"
 
-	"columna/dicom/dataset"
 	"columna/spine"
 	"columna/volume"
 )
@@ -39,74 +37,27 @@ type Result struct {
 }
 
 // Import reads the headers of all DICOM files in the paths (folders, files, zip
-// files), groups them into studies and stacks and names their sequence and
+// files, a DICOMDIR for the files it lists), groups them into studies and stacks and names their sequence and
 // plane. It fails only when ctx ends or when there are too many files; what
 // cannot be read is listed in Refused. progress may be nil.
 func Import(ctx context.Context, paths []string, progress func(done, total int, what string)) (*Result, error) {
 	if progress == nil {
 		progress = func(int, int, string) {}
 	}
-	f := &finder{zips: newZips()}
+	f := newFinder()
 	defer f.zips.close()
 	for _, p := range paths {
 		if err := f.add(ctx, p); err != nil {
 			return nil, err
 		}
 	}
-	var all []*slice
-	for i, ref := range f.found {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		progress(i, len(f.found), filepath.Base(ref.String()))
-		found, err := readHeaders(f.zips, ref)
-		switch {
-		case errors.Is(err, errDirectory):
-		case err != nil:
-			f.refuse(dataset.Printable(ref.String()), err)
-		default:
-			all = append(all, found...)
-		}
-		if len(all) > maxImages {
-			return nil, fmt.Errorf("more than %d images: import fewer folders at a time", maxImages)
-		}
+	all, err := f.scan(ctx, progress)
+	if err != nil {
+		return nil, err
 	}
-	progress(len(f.found), len(f.found), "")
 	r := assemble(all)
 	r.Refused = append(f.refused, r.Refused...)
 	return r, nil
-}
-
-// errDirectory marks a DICOMDIR, which only lists files that import finds
-// anyway.
-var errDirectory = errors.New("a DICOMDIR")
-
-// readHeaders reads one source into its slices. A panic in a decoder is a fault of
-// ours, but one file must not take down an import.
-func readHeaders(z *zips, ref FileRef) (out []*slice, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			out, err = nil, fmt.Errorf("the file is damaged in a way that the reader does not know (%v)", r)
-		}
-	}()
-	b, err := z.read(ref)
-	if err != nil {
-		return nil, err
-	}
-	f, err := parse(b)
-	if err != nil {
-		return nil, err
-	}
-	if f.Text(tagSOPClass) == sopDirectory || f.Find(0x00041220) != nil {
-		return nil, errDirectory
-	}
-	if out, err = readSlices(f); err != nil {
-		return nil, err
-	}
-	for _, s := range out {
-		s.ref.Path, s.ref.ZipEntry = ref.Path, ref.ZipEntry
-	}
-	return out, nil
 }
 
 // assemble groups slices into studies and stacks.
@@ -229,7 +180,7 @@ func describe(st *stack, l *layout, axis volume.Vec3) spine.Series {
 		UID: first.seriesUID, Number: first.seriesNumber, Description: first.description,
 		Sequence: g.sequence, Plane: plane, Confidence: math.Round(100*g.confidence*sure) / 100,
 		FrameOfReferenceUID: first.frameUID, SOPClassUID: first.sopClass,
-		Warnings: append(slices.Clone(st.warnings), l.warnings...),
+		Warnings: slices.Concat(st.warnings, l.warnings, st.doubts()),
 	}
 	if g.doubt != "" {
 		s.Warnings = append(s.Warnings, "sequence doubtful: "+g.doubt)
@@ -246,6 +197,21 @@ func (s *stack) files() []FileRef {
 	out := make([]FileRef, len(s.slices))
 	for i, sl := range s.slices {
 		out[i] = sl.ref
+	}
+	return out
+}
+
+// doubts are the faults of the stack's files that may matter, each with the
+// number of images.
+func (s *stack) doubts() (out []string) {
+	files := map[string]int{}
+	for _, sl := range s.slices {
+		for _, what := range sl.doubts {
+			files[what]++
+		}
+	}
+	for _, what := range sortedKeys(files) {
+		out = append(out, fmt.Sprintf("%d of %d images: %s", files[what], len(s.slices), what))
 	}
 	return out
 }

@@ -22,6 +22,7 @@ type pixelFormat struct {
 	order                 binary.ByteOrder
 	vr                    string
 	native                []byte
+	nativeBytes           int // of native, which a header scan leaves unread
 	fragments             [][]byte
 	hasRescale, lossyJPEG bool
 }
@@ -37,6 +38,7 @@ func (f *file) pixels() (*pixelFormat, error) {
 		return nil, fmt.Errorf("no pixel data: the file holds no image")
 	}
 	p := &pixelFormat{syntax: f.Syntax, order: f.ByteOrder(), vr: e.VR, native: e.Value, fragments: e.Fragments, slope: 1}
+	p.nativeBytes = e.Size()
 	if err := f.sizes(p); err != nil {
 		return nil, err
 	}
@@ -107,8 +109,8 @@ func (f *file) bits(p *pixelFormat) error {
 func (p *pixelFormat) checkData() error {
 	switch p.syntax {
 	case dataset.ImplicitLE, dataset.ExplicitLE, dataset.ExplicitBE, dataset.Deflated:
-		if want := p.frameBytes() * p.frames; len(p.native) < want {
-			return fmt.Errorf("pixel data are %d bytes, %d are needed: the file is cut off or damaged", len(p.native), want)
+		if want := p.frameBytes() * p.frames; p.nativeBytes < want {
+			return fmt.Errorf("pixel data are %d bytes, %d are needed: the file is cut off or damaged", p.nativeBytes, want)
 		}
 		return nil
 	case dataset.RLELossless, dataset.JPEGLossless, dataset.JPEGLosslessSV1, dataset.JPEGBaseline:

@@ -18,7 +18,7 @@ import (
 // hurt the machine.
 const (
 	maxInflateBytes = 256 << 20
-	maxElements     = 200_000 // elements, items and fragments together
+	maxElements     = 500_000 // elements, items and fragments together
 	maxDepth        = 16      // nested sequences
 	maxText         = 1 << 16 // bytes of a text; ParseHeader leaves longer values unread
 	maxShortValue   = 0xFFFE  // bytes behind a 16-bit length
