@@ -1,12 +1,12 @@
 # `make` lists the verbs. Only Go and make are needed to begin with; `setup`
 # installs the rest.
-.PHONY: help setup run test build headless bench lint fmt models ux clean
+.PHONY: help setup run test test-pacs build headless bench lint fmt models ux clean
 
 BIN := bin/columna
 ORT = $(shell scripts/setup.sh --where)
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what is missing: system packages and ONNX Runtime
 	@scripts/setup.sh
@@ -24,6 +24,10 @@ test: setup ## pass all tests
 	go vet ./...
 	go vet -tags headless ./...
 	COLUMNA_ORT_LIB="$(ORT)" go test -timeout 20m ./...
+
+test-pacs: setup ## install Orthanc where it is missing and test against it
+	@scripts/setup.sh --orthanc
+	go test -count=1 -v -run Orthanc ./dicom/web
 
 bench: build ## run the benchmarks, or those whose names hold NAME=conv
 	COLUMNA_ORT_LIB="$(ORT)" $(BIN) bench $(NAME)

@@ -78,10 +78,30 @@ fetch_library() {
 	mv "$cache/.new" "$cache/libonnxruntime.so"
 }
 
-if [ "${1:-}" = --where ]; then
+# Debian would start the archive as a service, on every network: its policy layer
+# is told not to for as long as the installation takes.
+install_orthanc() {
+	[ -x /usr/sbin/Orthanc ] && [ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] && return
+	local policy=/usr/sbin/policy-rc.d made=
+	if [ "$(id -u)" -eq 0 ] && [ ! -e "$policy" ]; then
+		printf '#!/bin/sh\nexit 101\n' >"$policy"
+		chmod +x "$policy"
+		made=1
+	fi
+	install_packages orthanc orthanc-dicomweb
+	[ -z "$made" ] || rm -f "$policy"
+}
+
+case "${1:-}" in
+--where)
 	find_library
 	exit
-fi
+	;;
+--orthanc)
+	install_orthanc
+	exit
+	;;
+esac
 command -v go >/dev/null || die "Go is missing: install Go 1.26 or later, then run again"
 build_packages
 [ -n "$(find_library)" ] || fetch_library
