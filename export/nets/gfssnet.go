@@ -45,15 +45,17 @@ type GFSSNetConfig struct {
 	Frugal bool      // training computes stages twice instead of keeping what is inside them
 }
 
-// GFSSNetPreset returns the sizes called "compact" or "paper".
+// GFSSNetPreset returns the sizes called "compact", "fine" or "paper".
 func GFSSNetPreset(name string) (GFSSNetConfig, error) {
 	switch name {
 	case "compact":
 		return gfssnetCompact(), nil
+	case "fine":
+		return gfssnetFine(), nil
 	case "paper":
 		return gfssnetPaper(), nil
 	}
-	return GFSSNetConfig{}, fmt.Errorf("GF-SSNet has no preset %q: choose compact or paper", name)
+	return GFSSNetConfig{}, fmt.Errorf("GF-SSNet has no preset %q: choose compact, fine or paper", name)
 }
 
 // gfssnetCompact trains on two CPU cores. Slices are 4 mm and pixels 1.5 mm, so
@@ -69,6 +71,15 @@ func gfssnetCompact() GFSSNetConfig {
 		ScanPool:     [4][3]int{{1, 4, 4}, {1, 2, 2}, {1, 1, 1}, {1, 1, 1}},
 		NodeFeatures: 128, FDConv: true, Mamba: MambaThree, GCN: true, DAPU: true,
 	}
+}
+
+// gfssnetFine is the shipped size: pixels of 1.125 mm, since a disc is no more than
+// eight of them high, and twice the width.
+func gfssnetFine() GFSSNetConfig {
+	c := gfssnetCompact()
+	c.Preset, c.Size = "fine", [3]int{16, 256, 176}
+	c.Channels, c.Head = [4]int{16, 32, 48, 64}, 8
+	return c
 }
 
 // gfssnetPaper has the sizes that Hong et al. state: 48x256x256, three classes,

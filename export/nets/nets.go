@@ -44,7 +44,7 @@ type entry struct {
 func registry() []entry {
 	usual := []string{"compact", "paper"}
 	return []entry{
-		{"gfssnet", usual, from(GFSSNetPreset, NewGFSSNet)},
+		{"gfssnet", []string{"compact", "fine", "paper"}, from(GFSSNetPreset, NewGFSSNet)},
 		{"desamba", usual, from(DeSambaPreset, NewDeSamba)},
 		{"stenosisnet", usual, from(StenosisPreset, NewStenosisNet)},
 		{"unet", unetPresets(), from(UNetPreset, NewUNet)},

@@ -91,27 +91,6 @@ func bilinear(plane []float32, w, h int, a warp, x, y int) float32 {
 	return (p[0]*(1-fu)+p[1]*fu)*(1-fv) + (p[w]*(1-fu)+p[w+1]*fu)*fv
 }
 
-// labels warps a label stack by nearest neighbour, zero outside.
-func (a warp) labels(src []uint8, d, h, w int) []uint8 {
-	out := make([]uint8, len(src))
-	for k := range d {
-		from := a.slice(k, d)
-		if from < 0 {
-			continue
-		}
-		for y := range h {
-			for x := range w {
-				u, v := a.from(x, y, w, h)
-				i, j := int(math.Floor(u+0.5)), int(math.Floor(v+0.5))
-				if i >= 0 && j >= 0 && i < w && j < h {
-					out[(k*h+y)*w+x] = src[(from*h+j)*w+i]
-				}
-			}
-		}
-	}
-	return out
-}
-
 // intensity changes the look of a stack in place as another scanner would: a
 // smooth coil ramp, gain, offset, gamma, blur of contrast and noise. Zero voxels
 // (outside the field of view) stay zero.

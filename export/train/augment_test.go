@@ -23,31 +23,6 @@ func TestWarp_IdentityChangesNothing(t *testing.T) {
 	}
 }
 
-func TestWarp_MovesLabelsWithTheImage(t *testing.T) {
-	r := source(3, 5, 0)
-	for range 20 {
-		a := randomWarp(r, 20, 0.2, 4)
-		a.dk, a.mirror = r.IntN(3)-1, r.IntN(2) == 0
-		img, lab := newStack(4, 24, 24), make([]uint8, 4*24*24)
-		for n := range lab { // a block in slice 2 and its image
-			x, y, k := n%24, n/24%24, n/576
-			if k == 2 && x > 7 && x < 16 && y > 6 && y < 18 {
-				img.Data[n], lab[n] = 100, 1
-			}
-		}
-		gotImg, gotLab := a.apply(img), a.labels(lab, 4, 24, 24)
-		wrong := 0
-		for n := range gotLab {
-			if (gotImg.Data[n] > 50) != (gotLab[n] == 1) {
-				wrong++
-			}
-		}
-		if wrong > 12 { // only where the border falls between two voxels
-			t.Fatalf("%+v: image and labels disagree at %d voxels", a, wrong)
-		}
-	}
-}
-
 func TestIntensity_LeavesOutsideAtZero(t *testing.T) {
 	s := ramp(1, 16, 16)
 	for n := range 64 {

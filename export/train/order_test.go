@@ -93,7 +93,7 @@ func TestBatch_DependsOnSeedAndNumberAlone(t *testing.T) {
 func TestSegmentationTask_TakesEveryStudyOncePerPass(t *testing.T) {
 	task := tinySegmentation(t)
 	seen := map[string]int{}
-	for place := range 4 * 3 * len(task.real) { // so many real studies, three times as many phantoms
+	for place := range RealEvery * 3 * len(task.real) {
 		seen[task.study(place).Patient]++
 	}
 	for _, s := range task.real {
@@ -101,7 +101,7 @@ func TestSegmentationTask_TakesEveryStudyOncePerPass(t *testing.T) {
 			t.Errorf("real patient %s came %d times in three passes", s.Patient, seen[s.Patient])
 		}
 	}
-	if n := 3 * 3 * len(task.real); n%len(task.train) == 0 {
+	if n := (RealEvery - 1) * 3 * len(task.real); n%len(task.train) == 0 {
 		for _, s := range task.train {
 			if seen[s.Patient] != n/len(task.train) {
 				t.Errorf("phantom %s came %d times in %d passes", s.Patient, seen[s.Patient], n/len(task.train))

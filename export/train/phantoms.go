@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"math/rand/v2"
 
 	"columna/inference"
 	"columna/phantom"
@@ -16,6 +17,31 @@ func phantomSegments(seed uint64, size [3]int, spacingMM [3]float64) []Segment {
 	slab := phantom.GenerateSagittal(seed, phantom.TrainingOptions(), size, spacingMM)
 	return []Segment{{T1: normalised(slab.T1), T2: normalised(slab.T2), Labels: slab.Truth.Data, Patient: fmt.Sprint(seed)}}
 }
+
+// phantomStudy makes one sagittal study that is somewhat larger than the network grid,
+// to be viewed by the trainer: thick slices, at times thin ones, of the sequences
+// that stand in for T1 and T2 in practice.
+func phantomStudy(seed uint64, size [3]int, spacingMM [3]float64) []Segment {
+	r := source(seed, 0, 1)
+	depth := float64(size[2]) * spacingMM[2] * 1.2
+	spacingMM[2] = between(r, 3.3, 5)
+	if r.IntN(6) == 0 {
+		spacingMM[2] = 2
+	}
+	o := phantom.TrainingOptions()
+	if r.IntN(4) > 0 { // else the slices that were acquired are others than those of the grid
+		o.ThicknessMM = spacingMM[2]
+	}
+	size = [3]int{size[0] + 16, size[1] + 16, int(depth / spacingMM[2])}
+	p := phantom.MakeSample(seed, o, phantom.Want{SizeVox: size, SpacingMM: spacingMM, Techniques: []phantom.Technique{
+		oneOf(r, phantom.T1, phantom.T1, phantom.T1, phantom.T1, phantom.T1Grad),
+		oneOf(r, phantom.T2, phantom.T2, phantom.T2, phantom.T2, phantom.Space, phantom.STIR, phantom.STIR, phantom.T2FS,
+			phantom.PD, phantom.T2Star, phantom.Balanced)}})
+	return []Segment{{T1: normalised(p.Images[0]), T2: normalised(p.Images[1]), Labels: p.Truth.Data,
+		Size: size, SpacingMM: p.Truth.SpacingMM(), Patient: fmt.Sprint(seed)}}
+}
+
+func oneOf[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
 
 func normalised(v *volume.Volume) []uint8 {
 	inference.Normalise(v)

@@ -65,14 +65,17 @@ func nodeOf(s spine.Structure) int {
 	return 0
 }
 
-// Segment is one sagittal study on the network grid. Grey values are quantised:
-// zero is outside the field of view, q is (q-128)/24 in normalised units.
+// Segment is one sagittal study, columns to posterior, rows to inferior, slices to
+// the patient's left. Grey values are quantised: zero is outside the field of view,
+// q is (q-128)/24 in normalised units.
 type Segment struct {
-	T1, T2   []uint8 // nil where the sequence does not exist
-	Labels   []uint8 // spine.Structure values
-	NoSacrum bool    // the sacrum was not labelled: it may be called background
-	NoLevels bool    // instances were not labelled
-	Patient  string
+	T1, T2    []uint8    // nil where the sequence does not exist
+	Labels    []uint8    // spine.Structure values
+	Size      [3]int     // columns, rows, slices; zero: those of the network grid
+	SpacingMM [3]float64 // zero: that of the network grid
+	NoSacrum  bool       // the sacrum was not labelled: it may be called background
+	NoLevels  bool       // instances were not labelled
+	Patient   string
 }
 
 const quantStep = 24
@@ -129,7 +132,7 @@ type crop struct {
 }
 
 // RealEvery is how often a real study is taken instead of a phantom.
-const RealEvery = 4
+const RealEvery = 2
 
 // Net is the network being taught.
 func (t *SegmentationTask) Net() nets.Net { return t.net }
@@ -148,6 +151,14 @@ func (t *SegmentationTask) SizeOf(n int) int {
 // arrange orders the training studies.
 func (t *SegmentationTask) arrange() {
 	for i, set := range [][]Segment{t.train, t.real} {
+		for n := range set {
+			if set[n].Size[0] == 0 {
+				set[n].Size = [3]int{t.w, t.h, t.d}
+			}
+			if set[n].SpacingMM[0] == 0 {
+				set[n].SpacingMM = t.spacing
+			}
+		}
 		all := make([]int, len(set))
 		for n := range all {
 			all[n] = n
@@ -196,106 +207,66 @@ func joined(samples []map[string]ort.Tensor) map[string]ort.Tensor {
 	return out
 }
 
-// sample is one augmented crop of a study, a batch of one.
+// sample is one view of a study, a batch of one.
 func (t *SegmentationTask) sample(r *rand.Rand, s Segment, c crop) map[string]ort.Tensor {
-	a := randomWarp(r, 12, 0.15, 12)
-	a.dk, a.mirror = r.IntN(5)-2, r.IntN(2) == 0
-	keep := t.window(r)
-	labels := a.labels(s.Labels, t.d, t.h, t.w)
-	for n := range labels {
-		if !keep(n) {
-			labels[n] = 0
-		}
+	v := newView(r, s, c, t.spacing, t.focus(r, s, c))
+	if !s.NoSacrum { // a slab of real slices is as narrow as studies come
+		v.narrow(r)
 	}
-	at := t.corner(r, labels, c)
-	t1, t2, present := t.sequences(r, s, a, at, c, keep)
-	in := targets(cropOf(t, c, at, labels), s, c)
+	labels := v.labels(s)
+	t1, t2, present := t.sequences(r, s, v, labels)
+	in := targets(labels, s, c)
 	shape := []int{1, 1, c.d, c.h, c.w}
 	in["t1"], in["t2"] = ort.Tensor{Shape: shape, Data: t1}, ort.Tensor{Shape: shape, Data: t2}
 	in["present"] = ort.Tensor{Shape: []int{1, 2}, Data: present}
 	return in
 }
 
-// corner places a crop (slice, row, column) near the spine.
-func (t *SegmentationTask) corner(r *rand.Rand, labels []uint8, c crop) [3]int {
-	var sum, n [2]int // of columns and slices
-	for i, l := range labels {
-		if class := semanticOf(spine.Structure(l)); class == semBody || class == semDisc {
-			sum[0], sum[1] = sum[0]+i%t.w, sum[1]+i/(t.w*t.h)
-			n[0]++
-		}
-	}
-	x, k := t.w/2, t.d/2
-	if n[0] > 0 {
-		x, k = sum[0]/n[0], sum[1]/n[0]
-	}
-	place := func(middle, jitter, size, whole int) int {
-		return min(max(middle-size/2+r.IntN(2*jitter+1)-jitter, 0), whole-size)
-	}
-	return [3]int{place(k, 4, c.d, t.d), place(t.h/2, t.h, c.h, t.h), place(x, 16, c.w, t.w)}
-}
-
-// cropOf cuts the crop at a corner out of a whole-grid array.
-func cropOf[T any](t *SegmentationTask, c crop, at [3]int, whole []T) []T {
+// focus is the point of a study, in its voxels, that a view is centred on: the middle
+// for the whole grid, as in use; else mostly a labelled voxel.
+func (t *SegmentationTask) focus(r *rand.Rand, s Segment, c crop) [3]float64 {
+	var at [3]float64
 	if c.d == t.d && c.h == t.h && c.w == t.w {
-		return whole
+		for a := range 3 {
+			at[a] = float64(s.Size[a]-1)/2 + between(r, -1, 1)*viewShiftMM/s.SpacingMM[a]*[3]float64{1, 1, 0.5}[a]
+		}
+		return at
 	}
-	out := make([]T, 0, c.d*c.h*c.w)
-	for k := range c.d {
-		for y := range c.h {
-			from := ((k+at[0])*t.h+y+at[1])*t.w + at[2]
-			out = append(out, whole[from:from+c.w]...)
+	for try := range 40 {
+		n := r.IntN(len(s.Labels))
+		at = [3]float64{float64(n % s.Size[0]), float64(n / s.Size[0] % s.Size[1]), float64(n / (s.Size[0] * s.Size[1]))}
+		if s.Labels[n] != 0 || try == 0 && r.IntN(8) == 0 {
+			break
 		}
 	}
-	return out
+	return at
 }
 
-// window cuts the field of view as scanners do: a slab of few slices, or a
-// shorter extent from head to foot. It says which voxels stay.
-func (t *SegmentationTask) window(r *rand.Rand) func(n int) bool {
-	k0, k1, y0, y1 := 0, t.d, 0, t.h
-	if r.Float64() < 0.3 {
-		n := 3 + r.IntN(t.d/2)
-		k0 = max(0, t.d/2-n/2+r.IntN(5)-2)
-		k1 = min(t.d, k0+n)
-	}
-	if r.Float64() < 0.25 {
-		y0, y1 = r.IntN(t.h/5), t.h-r.IntN(t.h/5)
-	}
-	return func(n int) bool {
-		k, y := n/(t.h*t.w), n/t.w%t.h
-		return k >= k0 && k < k1 && y >= y0 && y < y1
-	}
-}
-
-// sequences warps and recolours both sequences; sometimes one is left out, so
-// that the network learns to do with the other.
-func (t *SegmentationTask) sequences(r *rand.Rand, s Segment, a warp, at [3]int, c crop, keep func(int) bool) (t1, t2, present []float32) {
+// sequences shows both sequences as other scanners would; sometimes one is left out,
+// so that the network learns to do with the other, or the first stands in for the
+// second, as a lone gradient echo does.
+func (t *SegmentationTask) sequences(r *rand.Rand, s Segment, v view, labels []uint8) (t1, t2, present []float32) {
 	have := [2]bool{s.T1 != nil, s.T2 != nil}
 	if have[0] && have[1] {
 		switch p := r.Float64(); {
-		case p < 0.25:
+		case p < 0.3:
 			have[0] = false
-		case p < 0.4:
+		case p < 0.5:
 			have[1] = false
 		}
 	}
 	present = make([]float32, 2)
-	out := [2][]float32{}
+	out := [2][]float32{make([]float32, len(labels)), make([]float32, len(labels))}
 	for n, q := range [2][]uint8{s.T1, s.T2} {
-		st := newStack(c.d, c.h, c.w)
-		out[n] = st.Data
 		if !have[n] {
 			continue
 		}
-		present[n] = 1
-		intensity(r, a.applyTo(dequantise(q, t.d, t.h, t.w), at, st), 1)
-		for i := range st.Data {
-			x, y, k := i%c.w+at[2], i/c.w%c.h+at[1], i/(c.w*c.h)+at[0]
-			if !keep((k*t.h+y)*t.w + x) {
-				st.Data[i] = 0
-			}
-		}
+		st := v.image(q)
+		look(r, st, labels)
+		out[n], present[n] = st.Data, 1
+	}
+	if have[0] != have[1] && r.IntN(4) == 0 { // whatever it is, it may be taken for the other
+		out[0], out[1], present[0], present[1] = out[1], out[0], present[1], present[0]
 	}
 	return out[0], out[1], present
 }
@@ -353,8 +324,7 @@ func levels(labels []uint8, s Segment, c crop) (node, mask []float32) {
 // Loss is that of the first size.
 func (t *SegmentationTask) Loss(g *graph.Graph) *graph.Value { return t.LossOf(g, 0) }
 
-// LossOf is HFD-Tversky plus cross entropy of the classes, or the loss that was
-// chosen, deep supervision at every decoder stage that the network has logits for,
+// LossOf is Dice plus cross entropy of the classes, or the loss that was chosen, deep supervision at every decoder stage that the network has logits for,
 // and cross entropy of the levels.
 func (t *SegmentationTask) LossOf(g *graph.Graph, size int) *graph.Value {
 	c := t.crops[size]
@@ -440,11 +410,7 @@ func (t *SegmentationTask) spatialLoss(probs, truth *graph.Value, full bool) *gr
 		}
 		return t.deep(logits, truth)
 	}
-	entropy := graph.MulScalar(crossEntropyOf(probs, truth), 0.5)
-	if full {
-		return graph.Add(loss.HFDTversky(probs, truth, loss.PaperHFD(probs.Dim(1))), entropy)
-	}
-	return graph.Add(loss.Dice(probs, truth, nil), entropy)
+	return graph.Add(loss.Dice(probs, truth, nil), graph.MulScalar(crossEntropyOf(probs, truth), 0.5))
 }
 
 // chooseLoss sets the loss called name, with the spectral term at a weight. The
@@ -473,11 +439,12 @@ func (t *SegmentationTask) chooseLoss(name string, spectral float64) error {
 }
 
 // crossEntropyOf is the mean over the voxels of -log of the true class's
-// probability, bounded at 1e-5. Thin structures count for more: without that the
-// discs, a fiftieth of the voxels, are found last.
+// probability, bounded at 1e-5. Thin structures count for a little more: without
+// that the discs, a fiftieth of the voxels, are found last; for much more, and masks
+// grow beyond the structures.
 func crossEntropyOf(probs, truth *graph.Value) *graph.Value {
 	logs := graph.Log(graph.AddScalar(probs, 1e-5))
-	classes, weights := probs.Dim(1), []float32{0.5, 1.5, 5, 3, 2, 2}
+	classes, weights := probs.Dim(1), []float32{1, 1, 2, 1.5, 1.2, 1.2}
 	weight := graph.Const(probs.Graph(), []int{1, classes, 1, 1, 1}, weights[:classes])
 	return graph.MulScalar(graph.ReduceMean(graph.Mul(graph.Mul(truth, weight), logs), false), -float64(classes))
 }

@@ -15,6 +15,15 @@ func spiderSegment(c dataset.SPIDERCase, size [3]int, spacing [3]float64) Segmen
 	return Segment{T2: quantise(v.Data), Labels: majority(c.Labels, grid).Data, NoSacrum: true, Patient: c.ID}
 }
 
+// spiderStudy is one SPIDER study as it was acquired, to be viewed by the trainer.
+func spiderStudy(c dataset.SPIDERCase) Segment {
+	grid := inference.CanonicalGrid(c.Image.Grid, c.Image.Size, c.Image.SpacingMM())
+	v := c.Image.Resample(grid)
+	inference.Normalise(v)
+	return Segment{T2: quantise(v.Data), Labels: c.Labels.Resample(grid).Data, Size: grid.Size, SpacingMM: grid.SpacingMM(),
+		NoSacrum: true, Patient: c.ID}
+}
+
 // majority brings a label map to a coarser grid: each voxel takes the most
 // frequent label of five samples along the slice direction.
 func majority(m *volume.LabelMap, grid volume.Grid) *volume.LabelMap {

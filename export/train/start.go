@@ -51,7 +51,7 @@ type recipe struct {
 
 func recipes() map[string]recipe {
 	return map[string]recipe{
-		"gfssnet":     {samples: 240, held: 8, steps: 2000, epoch: 100, batch: 1, rate: 2e-3, task: newSegmentation},
+		"gfssnet":     {samples: 240, held: 8, steps: 9000, epoch: 300, batch: 1, rate: 2e-3, task: newSegmentation},
 		"unet":        {samples: 240, held: 8, steps: 2000, epoch: 100, batch: 1, rate: 2e-3, task: newSegmentation},
 		"unet3plus":   {samples: 240, held: 8, steps: 2000, epoch: 100, batch: 1, rate: 2e-3, task: newSegmentation},
 		"transunet":   {samples: 240, held: 8, steps: 2000, epoch: 100, batch: 1, rate: 1e-3, task: newSegmentation},
@@ -136,9 +136,9 @@ func (o Options) sessions() ort.Options {
 }
 
 // cache names the file of a sample set, by everything that decides its content;
-// the 2 stands for what a sample holds.
+// the 3 stands for what a sample holds.
 func (o Options) cache(kind string, first uint64, count int) string {
-	return filepath.Join(o.Dir, fmt.Sprintf("%s-%x-%d-2.samples", kind, first, count))
+	return filepath.Join(o.Dir, fmt.Sprintf("%s-%x-%d-3.samples", kind, first, count))
 }
 
 func newNet(o Options, want string) (nets.Net, error) {
@@ -224,10 +224,18 @@ func newSegmentation(ctx context.Context, o Options, r recipe) (Task, error) {
 		return nil, err
 	}
 	size := [3]int{t.w, t.h, t.d}
-	make_ := func(seed uint64) ([]Segment, error) { return phantomSegments(seed, size, t.spacing), nil }
-	if t.train, t.held, err = twoPools(ctx, o, r, fmt.Sprintf("segment-%dx%dx%d", t.d, t.h, t.w), make_); err != nil {
+	kind := fmt.Sprintf("segment-%dx%dx%d", t.d, t.h, t.w)
+	p, err := fillPool(ctx, o.cache(kind+"-wide", trainSeeds, r.samples), trainSeeds, r.samples,
+		func(seed uint64) ([]Segment, error) { return phantomStudy(seed, size, t.spacing), nil })
+	if err != nil {
 		return nil, err
 	}
+	q, err := fillPool(ctx, o.cache(kind, heldSeeds, r.held), heldSeeds, r.held,
+		func(seed uint64) ([]Segment, error) { return phantomSegments(seed, size, t.spacing), nil })
+	if err != nil {
+		return nil, err
+	}
+	t.train, t.held = p.samples, q.samples
 	t.about = fmt.Sprintf("%d synthetic phantom studies", r.samples)
 	if o.SPIDER != "" {
 		if err := t.addSPIDER(o.SPIDER, size); err != nil {
@@ -259,18 +267,17 @@ func (t *SegmentationTask) addSPIDER(dir string, size [3]int) error {
 		return err
 	}
 	for _, c := range cases {
-		s := spiderSegment(c, size, t.spacing)
 		if dataset.HeldOut(c.ID) {
-			t.realHeld = append(t.realHeld, s)
+			t.realHeld = append(t.realHeld, spiderSegment(c, size, t.spacing))
 		} else {
-			t.real = append(t.real, s)
+			t.real = append(t.real, spiderStudy(c))
 		}
 	}
 	return nil
 }
 
-// sizes are crops of half the slices and three quarters of the columns, the whole
-// grid, or both.
+// sizes are crops of half the slices and three quarters of the columns, in a fine
+// grid of the rows too, the whole grid, or both.
 func (t *SegmentationTask) sizes(o Options) ([]crop, error) {
 	whole := crop{t.net, t.d, t.h, t.w}
 	if o.Whole {
@@ -281,6 +288,9 @@ func (t *SegmentationTask) sizes(o Options) ([]crop, error) {
 		return nil, fmt.Errorf("%s cannot be trained on crops: train it on the whole grid", t.net.Name())
 	}
 	part := crop{d: t.d / 2, h: t.h, w: t.w * 3 / 4}
+	if t.h >= 256 {
+		part.h, part.w = t.h*3/4/16*16, t.w*3/4/16*16
+	}
 	var err error
 	if part.net, err = net.Crop([3]int{part.d, part.h, part.w}); err != nil || o.Mix == 0 {
 		return []crop{part}, err

@@ -171,14 +171,14 @@ def gradcam():
         c.write({"cam": gfssnet.interpolate(cam, COMPACT.size)}, PACKAGE)
 
 
-# The training loss: HFD-Tversky and cross entropy of the classes, deep supervision at
+# The training loss: Dice and cross entropy of the classes, deep supervision at
 # every decoder stage, and cross entropy of the levels.
 
 SACRUM = 4
-THIN = (0.5, 1.5, 5, 3, 2, 2)  # weights of the classes in the cross entropy
+THIN = (1, 1, 2, 1.5, 1.2, 1.2)  # weights of the classes in the cross entropy
 
 
-def class_loss(logits, truth, no_sacrum, full):
+def class_loss(logits, truth, no_sacrum):
     """Where the sacrum was not labelled, calling a voxel sacrum is calling it background."""
     p = torch.softmax(logits, 1)
     move = torch.zeros(6, 6)
@@ -186,8 +186,6 @@ def class_loss(logits, truth, no_sacrum, full):
     p = p + no_sacrum * torch.einsum("ij,bjdhw->bidhw", move, p)
     surprise = -torch.log(p + 1e-5) * torch.tensor(THIN).reshape(1, 6, 1, 1, 1)
     entropy = (truth * surprise).sum(1).mean()
-    if full:
-        return losses.hfd_tversky(p, truth, weights=(0.2, 1.2, 1.6, 1.2, 1.2, 1.2)) + 0.5 * entropy
     return losses.dice(p, truth) + 0.5 * entropy
 
 
@@ -204,8 +202,8 @@ def training_loss(out, truth, level, known, no_sacrum):
     def shrink(x, logits):
         return F.adaptive_avg_pool3d(x, logits.shape[2:])
 
-    aux = [class_loss(out[n], shrink(truth, out[n]), no_sacrum, False) for n in ("_aux1", "_aux2", "_aux3")]
-    total = losses.deep_supervision(class_loss(out["semantic"], truth, no_sacrum, True), aux, epoch=0)
+    aux = [class_loss(out[n], shrink(truth, out[n]), no_sacrum) for n in ("_aux1", "_aux2", "_aux3")]
+    total = losses.deep_supervision(class_loss(out["semantic"], truth, no_sacrum), aux, epoch=0)
     coarse = out["_level_aux4"]
     named = level_loss(out["_level_aux1"], level, known)
     named = named + 0.5 * level_loss(coarse, shrink(level, coarse), shrink(known, coarse))
