@@ -67,7 +67,7 @@ func commands() []command {
 		{"export", "CASE --format nifti,mha,pdf,csv,rsna,png --out DIR", "results of a case as files", export},
 		{"phantom", "--out DIR [--seed N] [--count K]", "synthetic studies as DICOM with their truth", makePhantoms},
 		{"metrics", "REF PRED [--json]", "Dice, IoU, HD95 and ASSD of two label maps", metrics},
-		{"convert", "IN OUT [--labels] [--json]", "between DICOM, NIfTI and MetaImage; OUT is a file, or a folder for each series of DICOM or for a volume as DICOM", convert},
+		{"convert", "IN OUT [--labels] [--json]", "between DICOM, NIfTI and MetaImage; a folder OUT takes every DICOM series, or a volume as DICOM", convert},
 		{"models", "[--json]", "the shipped networks and what is known of them", listModels},
 		{"model build", "NET --out FILE [--preset P] [--kind K] [--batch N]", "a network of fresh weights as ONNX: inference, gradcam or training", buildModel},
 		{"train", "NET [--dir DIR] [--spider DIR]", "train a network; a started run goes on where it stopped", trainNet},

@@ -85,6 +85,9 @@ func TestConvert_EveryFormatIntoEveryOther(t *testing.T) {
 			succeed(t, nil, "convert", from, to)
 			from = to
 			if formatOf(to) == "" {
+				if slices, err := os.ReadDir(to); err != nil || len(slices) != want.Size[k] {
+					t.Errorf("%d slices of a volume with %d, %v", len(slices), want.Size[k], err)
+				}
 				continue
 			}
 			got, _, err := readVolume(to)

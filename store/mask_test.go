@@ -72,7 +72,7 @@ func TestDecodeMask_RefusesForgedBlobsInLittleMemory(t *testing.T) {
 		"half a run":                forged([3]uint32{2, 1, 1}, 3, []byte{0, 2, 0}, make([]uint8, 2)),
 		"endless varint":            forged([3]uint32{2, 1, 1}, 13, bytes.Repeat([]byte{0xff}, 13), nil),
 		"other length":              forged([3]uint32{2, 1, 1}, 3, []byte{0, 2}, make([]uint8, 2)),
-		"runs for other voxels":     forged([3]uint32{2, 1, 1}, 6, []byte{0, 1, 0, 1, 0, 0}, make([]uint8, 2)),
+		"runs for more voxels":      forged([3]uint32{2, 1, 1}, 60<<20, bomb[:60<<20], nil),
 		"other labels":              forged([3]uint32{2, 1, 1}, 2, []byte{0, 2}, []uint8{0, 1}),
 		"zstd bomb":                 forged([3]uint32{2, 1, 1}, 2, bomb, nil),
 		"zstd bomb, length claimed": forged([3]uint32{2, 1, 1}, 1<<31, bomb, nil),
