@@ -109,6 +109,10 @@ func (c *conversion) tell() error {
 			fmt.Fprintf(c.err, "columna: %s: %s\n", w.Out, text)
 		}
 	}
+	if n := len(c.done.Refused); n > 0 {
+		first := c.done.Refused[0]
+		fmt.Fprintf(c.err, "columna: %d files were not taken, such as %s: %s; --json lists them\n", n, filepath.Base(first.Path), first.Reason)
+	}
 	return nil
 }
 

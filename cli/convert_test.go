@@ -153,6 +153,18 @@ func TestConvert_WritesEachSeriesOfAStudyUnderItsOwnName(t *testing.T) {
 	}
 }
 
+func TestConvert_TellsWhatItDidNotTake(t *testing.T) {
+	dir := t.TempDir()
+	writeStudy(t, filepath.Join(dir, "d"))
+	if err := os.WriteFile(filepath.Join(dir, "d", "notes.dcm"), []byte("no image"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, _, errs := columna(t, "convert", filepath.Join(dir, "d"), filepath.Join(dir, "out"))
+	if code != exitOK || !strings.Contains(errs, "1 files were not taken, such as notes.dcm") {
+		t.Errorf("exit %d: %q", code, errs)
+	}
+}
+
 func TestConvert_NamesNoPatient(t *testing.T) {
 	s := &spine.Series{Number: 4, Sequence: spine.T2, Plane: spine.Axial, Block: 1, Description: "DOE^JANE"}
 	if got := seriesName(s); got != "004_T2_axial_2" {
