@@ -8,7 +8,7 @@ ORT = $(shell scripts/setup.sh --where)
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## install what is missing: system packages and ONNX Runtime
+setup: ## install what is missing: system packages, ONNX Runtime, image decoders
 	@scripts/setup.sh
 
 build: setup ## build bin/columna

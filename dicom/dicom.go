@@ -96,6 +96,7 @@ const (
 	tagTemporalIndex   dataset.Tag = 0x00209128
 	tagSamples         dataset.Tag = 0x00280002
 	tagPhotometric     dataset.Tag = 0x00280004
+	tagPlanar          dataset.Tag = 0x00280006
 	tagFrames          dataset.Tag = 0x00280008
 	tagRows            dataset.Tag = 0x00280010
 	tagColumns         dataset.Tag = 0x00280011
@@ -107,5 +108,6 @@ const (
 	tagIntercept       dataset.Tag = 0x00281052
 	tagSlope           dataset.Tag = 0x00281053
 	tagUnitedTiles     dataset.Tag = 0x00651050
+	tagExtendedOffsets dataset.Tag = 0x7FE00001
 	tagPixelData       dataset.Tag = 0x7FE00010
 )

@@ -3,11 +3,13 @@ package dicom
 import (
 	"bytes"
 	"compress/flate"
+	"context"
 	"encoding/binary"
-	"strconv"
 	"testing"
 
 	"columna/dicom/dataset"
+	"columna/internal/codec"
+	"columna/internal/encode"
 	"columna/spine"
 	"columna/volume"
 )
@@ -84,105 +86,6 @@ func (w *writer) encapsulate(fragments ...[]byte) []byte {
 	return w.Encode()
 }
 
-// encodeRLE packs 16-bit samples into two segments of runs and literals.
-func encodeRLE(px []byte) []byte {
-	head := make([]byte, 64)
-	binary.LittleEndian.PutUint32(head, 2)
-	out := head
-	for s := range 2 {
-		binary.LittleEndian.PutUint32(out[4+4*s:], uint32(len(out)))
-		for i := 1 - s; i < len(px); {
-			n := 1
-			for i+2*n < len(px) && px[i+2*n] == px[i] && n < 128 {
-				n++
-			}
-			if n > 1 {
-				out = append(out, byte(int8(1-n)), px[i])
-			} else {
-				out = append(out, 0, px[i])
-			}
-			i += 2 * n
-		}
-		if len(out)%2 == 1 {
-			out = append(out, 0)
-		}
-	}
-	return out
-}
-
-// encodeLossless is JPEG process 14 with a flat Huffman table: category n has
-// the five-bit code n.
-func encodeLossless(samples []uint16, rows, cols, predictor, restart int) []byte {
-	out := []byte{0xFF, 0xD8, 0xFF, 0xC3, 0, 11, 16, byte(rows >> 8), byte(rows), byte(cols >> 8), byte(cols), 1, 1, 0x11, 0}
-	out = append(out, 0xFF, 0xC4, 0, 19+17, 0)
-	counts := make([]byte, 16)
-	counts[4] = 17
-	out = append(out, counts...)
-	for c := range 17 {
-		out = append(out, byte(c))
-	}
-	if restart > 0 {
-		out = append(out, 0xFF, 0xDD, 0, 4, byte(restart>>8), byte(restart))
-	}
-	out = append(out, 0xFF, 0xDA, 0, 8, 1, 1, 0, byte(predictor), 0, 0)
-	d := &losslessJPEG{predictor: predictor}
-	var bits string
-	flush := func() {
-		for len(bits)%8 != 0 {
-			bits += "1"
-		}
-		for ; len(bits) > 0; bits = bits[8:] {
-			x, _ := strconv.ParseUint(bits[:8], 2, 8)
-			if out = append(out, byte(x)); x == 0xFF {
-				out = append(out, 0)
-			}
-		}
-	}
-	freshRow, marker := 0, 0
-	for n, s := range samples {
-		x, y := n%cols, n/cols
-		var p uint16
-		switch {
-		case restart > 0 && n > 0 && n%restart == 0:
-			flush()
-			out = append(out, 0xFF, byte(0xD0+marker%8))
-			marker++
-			freshRow, p = y, 1<<15
-		case n == 0:
-			p = 1 << 15
-		case y == freshRow:
-			p = samples[n-1]
-		case x == 0:
-			p = samples[n-cols]
-		default:
-			p = d.predict(samples[n-1], samples[n-cols], samples[n-cols-1])
-		}
-		bits += differenceBits(s - p)
-	}
-	flush()
-	return append(out, 0xFF, 0xD9)
-}
-
-// differenceBits is category and offset of a difference (T.81 table H.2).
-func differenceBits(diff uint16) string {
-	if diff == 0x8000 {
-		return "10000"
-	}
-	v := int(int16(diff))
-	size := 0
-	for a := max(v, -v); a > 0; a >>= 1 {
-		size++
-	}
-	code := strconv.FormatInt(int64(32|size), 2)[1:]
-	if size == 0 {
-		return code
-	}
-	if v < 0 {
-		v += 1<<size - 1
-	}
-	return code + strconv.FormatInt(int64(1<<size|v), 2)[1:]
-}
-
 // seeds is one slice in every transfer syntax that is read losslessly.
 func seeds(v *volume.Volume) map[string][]byte {
 	px := bytes.Clone(seedFile(v, 1).Find(tagPixelData).Value)
@@ -196,8 +99,8 @@ func seeds(v *volume.Volume) map[string][]byte {
 		"implicit":      w().fileAs(dataset.ImplicitLE, w().implicit()),
 		"big endian":    w().fileAs(dataset.ExplicitBE, w().bigEndian()),
 		"deflated":      w().fileAs(dataset.Deflated, deflate(w().Encode())),
-		"rle":           w().fileAs(dataset.RLELossless, w().encapsulate(encodeRLE(px))),
-		"jpeg lossless": w().fileAs(dataset.JPEGLossless, w().encapsulate(encodeLossless(samples, v.Size[1], v.Size[0], 5, 0))),
+		"rle":           w().fileAs(dataset.RLELossless, w().encapsulate(encode.RLE(samples))),
+		"jpeg lossless": w().fileAs(dataset.JPEGLossless, w().encapsulate(encode.JPEGLossless(samples, v.Size[0], 5, 0))),
 		"no preamble":   w().Encode(),
 		"bare implicit": w().implicit(),
 	}
@@ -223,31 +126,7 @@ func TestFrame_IsTheSameInEveryTransferSyntax(t *testing.T) {
 	}
 }
 
-func TestDecodeJPEGLossless_KnowsAllPredictorsAndRestarts(t *testing.T) {
-	v := pattern(sagittalGrid([3]int{17, 12, 1}), 4)
-	samples := make([]uint16, len(v.Data))
-	for i, x := range v.Data {
-		samples[i] = uint16(x) * 16
-	}
-	samples[5] = samples[4] + 0x8000 // the one difference of sixteen bits
-	for predictor := 1; predictor <= 7; predictor++ {
-		for _, restart := range []int{0, 34} {
-			got, err := decodeJPEGLossless(encodeLossless(samples, 12, 17, predictor, restart), 12, 17, 16)
-			if err != nil {
-				t.Errorf("predictor %d, restart %d: %v", predictor, restart, err)
-				continue
-			}
-			for i, want := range samples {
-				if binary.LittleEndian.Uint16(got[2*i:]) != want {
-					t.Errorf("predictor %d, restart %d: sample %d differs", predictor, restart, i)
-					break
-				}
-			}
-		}
-	}
-}
-
-// loadBytes is loadSlice without a disk.
+// loadBytes is load without a disk.
 func loadBytes(b []byte) (*slice, []float32, error) {
 	f, err := parse(b)
 	if err != nil {
@@ -261,11 +140,8 @@ func loadBytes(b []byte) (*slice, []float32, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	samples, err := px.frame(0)
-	if err != nil {
-		return nil, nil, err
-	}
-	data := make([]float32, px.rows*px.cols)
-	px.values(samples, data)
-	return all[0], data, nil
+	d := codec.NewDecoder()
+	defer d.Close()
+	data, err := px.grey(context.Background(), d, all[0])
+	return all[0], data, err
 }

@@ -216,30 +216,35 @@ func (s *stack) doubts() (out []string) {
 	return out
 }
 
-// LoadSeries reads the pixels of a stack found by Import. files may stand in any
-// order. It fails if a file is gone, has changed or cannot be decoded.
+// LoadSeries reads the pixels of a stack found by Import, on all cores. files
+// may stand in any order. It fails if a file is gone, has changed or cannot be
+// decoded.
 func LoadSeries(ctx context.Context, files []FileRef) (*volume.Volume, error) {
 	if len(files) == 0 {
 		return nil, errors.New("the series has no files")
 	}
-	z := newZips()
-	defer z.close()
+	l := newLoader()
+	defer l.close()
+	sources := bySource(files)
+	loaded := make([][]image, len(sources))
+	err := parallel(ctx, len(sources), func(ctx context.Context, i int) (err error) {
+		if loaded[i], err = l.load(ctx, sources[i], len(files)); err != nil {
+			return fmt.Errorf("%s: %s", sources[i][0], sentence(err))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
 	st := &stack{}
 	images := map[*slice][]float32{}
-	for _, source := range bySource(files) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		found, data, err := loadSource(ctx, z, source, len(files))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %s", source[0], sentence(err))
-		}
-		for n, s := range found {
-			if len(st.slices) > 0 && (s.rows != st.slices[0].rows || s.cols != st.slices[0].cols) {
-				return nil, fmt.Errorf("%s: its size differs from the rest of the series: import the folder again", source[0])
+	for i, frames := range loaded {
+		for _, im := range frames {
+			if first := loaded[0][0]; im.rows != first.rows || im.cols != first.cols {
+				return nil, fmt.Errorf("%s: its size differs from the rest of the series: import the folder again", sources[i][0])
 			}
-			st.slices = append(st.slices, s)
-			images[s] = data[n]
+			st.slices = append(st.slices, im.slice)
+			images[im.slice] = im.grey
 		}
 	}
 	n := st.slices[0].normal()
@@ -287,61 +292,4 @@ func (s *stack) fill(images map[*slice][]float32) (*volume.Volume, error) {
 		}
 	}
 	return v, nil
-}
-
-// loadSource reads the frames of one source that belong to a stack of count
-// slices, with their pixels.
-func loadSource(ctx context.Context, z *zips, refs []FileRef, count int) (found []*slice, data [][]float32, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("the file is damaged in a way that the reader does not know (%v)", r)
-		}
-	}()
-	b, err := z.read(refs[0])
-	if err != nil {
-		return nil, nil, err
-	}
-	f, err := parse(b)
-	if err != nil {
-		return nil, nil, err
-	}
-	all, err := readSlices(f)
-	if err != nil {
-		return nil, nil, err
-	}
-	px, err := f.pixels()
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, ref := range refs {
-		if err := ctx.Err(); err != nil {
-			return nil, nil, err
-		}
-		if ref.Frame < 0 || ref.Frame >= len(all) || ref.SOPUID != "" && all[ref.Frame].ref.SOPUID != ref.SOPUID {
-			return nil, nil, errors.New("the file is no longer the image that was imported: import the folder again")
-		}
-		s := all[ref.Frame]
-		if err := refuseSize(s, count); err != nil {
-			return nil, nil, err
-		}
-		grey, err := px.grey(s)
-		if err != nil {
-			return nil, nil, err
-		}
-		found, data = append(found, s), append(data, grey)
-	}
-	return found, data, nil
-}
-
-// grey decodes the grey values of one frame.
-func (p *pixelFormat) grey(s *slice) ([]float32, error) {
-	samples, err := p.frame(s.ref.Frame)
-	if err != nil {
-		return nil, err
-	}
-	own := *p
-	own.slope, own.intercept = s.slope, s.intercept
-	out := make([]float32, p.rows*p.cols)
-	own.values(samples, out)
-	return out, nil
 }

@@ -1,44 +1,65 @@
 package dicom
 
 import (
-	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
-	"image"
-	"image/jpeg"
 	"math"
 
 	"columna/dicom/dataset"
+	"columna/internal/codec"
 )
 
-// pixelFormat is the image pixel module (PS3.3 C.7.6.3) of a grey image.
+// pixelFormat is the image pixel module (PS3.3 C.7.6.3).
 type pixelFormat struct {
-	rows, cols, frames    int
-	allocated, stored     int // bits
-	shift                 int // of the lowest stored bit
-	signed, inverted      bool
-	slope, intercept      float64
-	syntax                string
-	order                 binary.ByteOrder
-	vr                    string
-	native                []byte
-	nativeBytes           int // of native, which a header scan leaves unread
-	fragments             [][]byte
-	hasRescale, lossyJPEG bool
+	rows, cols, frames int
+	samples            int // of a pixel
+	planar             bool
+	photometric        string
+	allocated, stored  int // bits
+	shift              int // of the lowest stored bit
+	signed, inverted   bool
+	slope, intercept   float64
+	syntax             string
+	order              binary.ByteOrder
+	vr                 string
+	native             []byte
+	nativeBytes        int  // of native, which a header scan leaves unread
+	bitmap             bool // eight pixels to a byte; allocated is then of what frame gives
+	fragments          fragments
 }
 
 // frameBytes is the size of one decoded frame.
-func (f *pixelFormat) frameBytes() int { return f.rows * f.cols * f.allocated / 8 }
+func (p *pixelFormat) frameBytes() int { return p.rows * p.cols * p.samples * p.allocated / 8 }
 
-// pixels reads and checks the description of the pixel data; it decodes
-// nothing, so it is cheap and is what import runs on every file.
+// pixels reads and checks the description of a grey image's pixel data; it
+// decodes nothing, so it is cheap and is what import runs on every file.
 func (f *file) pixels() (*pixelFormat, error) {
+	p, err := f.pixelFormat()
+	if err != nil {
+		return nil, err
+	}
+	if p.samples != 1 {
+		return nil, fmt.Errorf("a colour image (%d samples per pixel): Columna reads grey MR images", p.samples)
+	}
+	if p.bitmap {
+		return nil, fmt.Errorf("1 bit per pixel: a mask, not an MR image")
+	}
+	if p.photometric != "MONOCHROME1" && p.photometric != "MONOCHROME2" && p.photometric != "" {
+		return nil, fmt.Errorf("photometric interpretation %s: Columna reads grey MR images", p.photometric)
+	}
+	return p, nil
+}
+
+// pixelFormat describes the pixel data of any image, grey or not.
+func (f *file) pixelFormat() (*pixelFormat, error) {
 	e := f.Find(tagPixelData)
 	if e == nil {
 		return nil, fmt.Errorf("no pixel data: the file holds no image")
 	}
-	p := &pixelFormat{syntax: f.Syntax, order: f.ByteOrder(), vr: e.VR, native: e.Value, fragments: e.Fragments, slope: 1}
-	p.nativeBytes = e.Size()
+	p := &pixelFormat{syntax: f.Syntax, order: f.ByteOrder(), vr: e.VR, native: e.Value, slope: 1,
+		photometric: f.Text(tagPhotometric), fragments: f.fragments(e)}
+	p.nativeBytes, p.inverted = e.Size(), p.photometric == "MONOCHROME1"
 	if err := f.sizes(p); err != nil {
 		return nil, err
 	}
@@ -46,7 +67,7 @@ func (f *file) pixels() (*pixelFormat, error) {
 		return nil, err
 	}
 	if s, ok := f.Number(tagSlope); ok && s != 0 {
-		p.slope, p.hasRescale = s, true
+		p.slope = s
 	}
 	p.intercept = f.Float(tagIntercept)
 	if math.Abs(p.slope) > maxRescale || math.Abs(p.intercept) > maxRescale {
@@ -73,20 +94,21 @@ func (f *file) sizes(p *pixelFormat) error {
 	return nil
 }
 
-// bits fills in the sample layout and refuses colour.
+// bits fills in the sample layout.
 func (f *file) bits(p *pixelFormat) error {
-	if n, ok := f.Integer(tagSamples); ok && n != 1 {
-		return fmt.Errorf("a colour image (%d samples per pixel): Columna reads grey MR images", n)
+	p.samples = 1
+	if n, ok := f.Integer(tagSamples); ok {
+		p.samples = n
 	}
-	photometric := f.Text(tagPhotometric)
-	switch photometric {
-	case "MONOCHROME2", "":
-	case "MONOCHROME1":
-		p.inverted = true
-	default:
-		return fmt.Errorf("photometric interpretation %s: Columna reads grey MR images", photometric)
+	if p.samples != 1 && p.samples != 3 {
+		return fmt.Errorf("%d samples per pixel: only 1 and 3 are read", p.samples)
 	}
+	planar, _ := f.Integer(tagPlanar)
+	p.planar = p.samples > 1 && planar == 1
 	p.allocated, _ = f.Integer(tagBitsAllocated)
+	if p.bitmap = p.allocated == 1; p.bitmap {
+		p.allocated = 8
+	}
 	if p.allocated != 8 && p.allocated != 16 && p.allocated != 32 {
 		return fmt.Errorf("%d bits allocated per pixel: only 8, 16 and 32 are read", p.allocated)
 	}
@@ -109,72 +131,75 @@ func (f *file) bits(p *pixelFormat) error {
 func (p *pixelFormat) checkData() error {
 	switch p.syntax {
 	case dataset.ImplicitLE, dataset.ExplicitLE, dataset.ExplicitBE, dataset.Deflated:
-		if want := p.frameBytes() * p.frames; p.nativeBytes < want {
+		if p.photometric == "YBR_FULL_422" {
+			return fmt.Errorf("uncompressed colour with half the samples (YBR_FULL_422) is not read")
+		}
+		want := p.frameBytes() * p.frames
+		if p.bitmap {
+			want = (want + 7) / 8
+		}
+		if p.nativeBytes < want {
 			return fmt.Errorf("pixel data are %d bytes, %d are needed: the file is cut off or damaged", p.nativeBytes, want)
 		}
 		return nil
-	case dataset.RLELossless, dataset.JPEGLossless, dataset.JPEGLosslessSV1, dataset.JPEGBaseline:
-		if len(p.fragments) == 0 {
-			return fmt.Errorf("the compressed pixel data are empty: the file is cut off or damaged")
-		}
-		if len(p.fragments) < p.frames {
-			return fmt.Errorf("%d compressed fragments for %d frames: the file is cut off or damaged", len(p.fragments), p.frames)
-		}
-		if p.syntax == dataset.JPEGBaseline && p.allocated != 8 {
-			return fmt.Errorf("JPEG baseline with %d bits allocated: only 8 are read", p.allocated)
-		}
-		return nil
 	}
-	return fmt.Errorf("%s is not decoded here: export the series uncompressed (explicit little endian)", dataset.SyntaxName(p.syntax))
+	if p.bitmap {
+		return fmt.Errorf("a compressed mask of 1 bit per pixel is not decoded")
+	}
+	if !codec.Supports(p.syntax) {
+		return fmt.Errorf("%s is not decoded here: export the series uncompressed (explicit little endian)", dataset.SyntaxName(p.syntax))
+	}
+	if err := codec.Ready(p.syntax); err != nil {
+		return err
+	}
+	return p.fragments.check(p.frames)
 }
 
 // frame decodes frame n into little-endian samples of the allocated size.
-func (p *pixelFormat) frame(n int) ([]byte, error) {
-	size := p.frameBytes()
-	if len(p.fragments) == 0 {
+func (p *pixelFormat) frame(ctx context.Context, d *codec.Decoder, n int) ([]byte, error) {
+	if !codec.Supports(p.syntax) {
+		size := p.frameBytes()
+		if p.bitmap {
+			return unpackBits(p.native, n*size, size), nil
+		}
 		return p.nativeFrame(p.native[n*size : (n+1)*size]), nil
 	}
-	data, err := p.frameData(n)
+	data, err := p.fragments.frame(n, p.frames)
 	if err != nil {
 		return nil, err
 	}
-	switch p.syntax {
-	case dataset.RLELossless:
-		return decodeRLE(data, p.rows*p.cols, p.allocated/8)
-	case dataset.JPEGBaseline:
-		return decodeJPEGBaseline(data, p.rows, p.cols)
-	}
-	return decodeJPEGLossless(data, p.rows, p.cols, p.allocated)
+	return d.Decode(ctx, p.syntax, data, codec.Frame{Rows: p.rows, Columns: p.cols, Samples: p.samples,
+		BitsAllocated: p.allocated, BitsStored: p.stored, Signed: p.signed})
 }
 
-// frameData joins the fragments of frame n. One fragment a frame is the rule; a
-// single frame may be spread over many, and in several frames each JPEG begins
-// with its start-of-image marker.
-func (p *pixelFormat) frameData(n int) ([]byte, error) {
-	if len(p.fragments) == p.frames {
-		return p.fragments[n], nil
+// nativeFrame brings uncompressed samples to little endian, pixel by pixel.
+func (p *pixelFormat) nativeFrame(b []byte) []byte {
+	b = p.littleEndian(b)
+	if !p.planar {
+		return b
 	}
-	if p.frames == 1 {
-		return bytes.Join(p.fragments, nil), nil
-	}
-	var starts []int
-	for i, f := range p.fragments {
-		if bytes.HasPrefix(f, []byte{0xFF, 0xD8}) {
-			starts = append(starts, i)
+	width, plane := p.allocated/8, len(b)/p.samples
+	out := make([]byte, 0, len(b))
+	for at := 0; at < plane; at += width {
+		for s := range p.samples {
+			out = append(out, b[s*plane+at:][:width]...)
 		}
 	}
-	if len(starts) != p.frames {
-		return nil, fmt.Errorf("%d compressed fragments cannot be shared out over %d frames", len(p.fragments), p.frames)
-	}
-	end := len(p.fragments)
-	if n+1 < len(starts) {
-		end = starts[n+1]
-	}
-	return bytes.Join(p.fragments[starts[n]:end], nil), nil
+	return out
 }
 
-// nativeFrame brings uncompressed samples to little endian.
-func (p *pixelFormat) nativeFrame(b []byte) []byte {
+// unpackBits gives n pixels of a bitmap from bit first on, a byte each. Frames
+// follow one another without padding, the lowest bit first (PS3.5 8.1.1).
+func unpackBits(packed []byte, first, n int) []byte {
+	out := make([]byte, n)
+	for i := range out {
+		bit := first + i
+		out[i] = packed[bit/8] >> (bit % 8) & 1
+	}
+	return out
+}
+
+func (p *pixelFormat) littleEndian(b []byte) []byte {
 	width := p.allocated / 8
 	if width == 1 && p.vr == "OW" && p.order == binary.BigEndian {
 		width = 2 // bytes travel in 16-bit words
@@ -233,31 +258,4 @@ func (p *pixelFormat) top() int64 {
 		return -1
 	}
 	return int64(1)<<p.stored - 1
-}
-
-// decodeJPEGBaseline decodes 8-bit JPEG (process 1) by the standard library.
-func decodeJPEGBaseline(data []byte, rows, cols int) ([]byte, error) {
-	if len(data) < rows*cols/256 { // a flat block of 64 pixels takes two bits at least
-		return nil, fmt.Errorf("the JPEG is too short for the image: the file is cut off or damaged")
-	}
-	cfg, err := jpeg.DecodeConfig(bytes.NewReader(data))
-	if err != nil {
-		return nil, fmt.Errorf("JPEG baseline data cannot be read: %w", err)
-	}
-	if cfg.Width != cols || cfg.Height != rows {
-		return nil, fmt.Errorf("the JPEG is %dx%d, the header says %dx%d", cfg.Width, cfg.Height, cols, rows)
-	}
-	img, err := jpeg.Decode(bytes.NewReader(data))
-	if err != nil {
-		return nil, fmt.Errorf("JPEG baseline data cannot be read: %w", err)
-	}
-	grey, ok := img.(*image.Gray)
-	if !ok {
-		return nil, fmt.Errorf("the JPEG is in colour, the header says grey")
-	}
-	out := make([]byte, 0, rows*cols)
-	for y := range rows {
-		out = append(out, grey.Pix[y*grey.Stride:][:cols]...)
-	}
-	return out, nil
 }

@@ -1,16 +1,17 @@
 package dicom
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
+	"math"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"columna/dicom/dataset"
+	"columna/internal/codec"
 )
 
 // developmentData is the folder of public test files beside the module, where a
@@ -41,8 +42,10 @@ type expectation struct {
 	DCMTK   *digest  `json:"dcmtk"`
 }
 
+// digest is what one decoder made of a file.
 type digest struct {
-	SHA256 string `json:"sha256"`
+	SHA256         string
+	Min, Max, Mean float64
 }
 
 func (e expectation) digests() (out []string) {
@@ -66,79 +69,88 @@ func (e expectation) agreed() string {
 	return best
 }
 
-func decodesHere(syntax string) bool {
-	switch syntax {
-	case dataset.ImplicitLE, dataset.ExplicitLE, dataset.ExplicitBE, dataset.Deflated, dataset.RLELossless, dataset.JPEGLossless, dataset.JPEGLosslessSV1:
-		return true
-	}
-	return false
-}
-
+// The files are of every modality, colour and masks among them; -v prints what
+// is not decoded and why.
 func TestPixels_AgreeWithThreeOtherDecoders(t *testing.T) {
 	root := developmentData(t)
-	matched, refused := 0, 0
+	if err := codec.Ready(codec.JPEG2000); err != nil {
+		t.Skipf("not tested: %v", err)
+	}
+	d := codec.NewDecoder()
+	defer d.Close()
+	same, near, refused := 0, 0, 0
 	for _, part := range []string{"gh1339", "formats"} {
-		raw, err := os.ReadFile(filepath.Join(root, part, "expected.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var files map[string]expectation
-		if err := json.Unmarshal(raw, &files); err != nil {
-			t.Fatal(err)
-		}
-		for name, e := range files {
-			if !e.Agree || !decodesHere(e.Syntax) {
-				continue
-			}
-			got, err := decodeAll(filepath.Join(root, part, name))
+		for name, e := range expectations(t, filepath.Join(root, part)) {
+			got, err := decodeAll(d, filepath.Join(root, part, name))
 			switch {
-			case errors.Is(err, errNotGrey):
-				refused++
 			case err != nil:
-				t.Errorf("%s: %v", name, err)
-			case got != e.agreed():
-				t.Errorf("%s (%s): pixels differ from %v", name, dataset.SyntaxName(e.Syntax), e.By)
+				refused++
+				t.Logf("%s (agreed on: %v): %v", name, e.Agree, err)
+			case !e.Agree:
+			case got.SHA256 == e.agreed():
+				same++
+			case e.Syntax == codec.JPEGBaseline && got.near(e):
+				near++
 			default:
-				matched++
+				t.Errorf("%s (%s): pixels differ from %v", name, dataset.SyntaxName(e.Syntax), e.By)
 			}
 		}
 	}
-	if matched < 80 {
-		t.Errorf("only %d files match, 80 did once", matched)
+	if same < 179 || near != 6 {
+		t.Errorf("%d files are the same and %d lossy ones near; 179 and 6 were once", same, near)
 	}
-	t.Logf("%d files match, %d colour and bitmap files refused", matched, refused)
+	t.Logf("%d files are the same, %d lossy ones within two grey levels, %d refused", same, near, refused)
 }
 
-var errNotGrey = errors.New("not a grey image")
+// near holds a lossy image to the reference's figures: decoders round the cosine
+// transform as they like.
+func (d digest) near(e expectation) bool {
+	want := e.GDCM
+	return want != nil && math.Abs(d.Min-want.Min) <= 2 && math.Abs(d.Max-want.Max) <= 2 && math.Abs(d.Mean-want.Mean) < 0.5
+}
+
+func expectations(t *testing.T, dir string) map[string]expectation {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(dir, "expected.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files map[string]expectation
+	if err := json.Unmarshal(raw, &files); err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
 
 // decodeAll is the digest of every frame's samples.
-func decodeAll(name string) (string, error) {
+func decodeAll(d *codec.Decoder, name string) (digest, error) {
 	b, err := os.ReadFile(name)
 	if err != nil {
-		return "", err
+		return digest{}, err
 	}
 	f, err := parse(b)
 	if err != nil {
-		return "", err
+		return digest{}, err
 	}
-	n, _ := f.Integer(tagSamples)
-	bits, _ := f.Integer(tagBitsAllocated)
-	if n != 1 || bits == 1 || f.Text(tagPhotometric) == "PALETTE COLOR" {
-		return "", errNotGrey
-	}
-	px, err := f.pixels()
+	px, err := f.pixelFormat()
 	if err != nil {
-		return "", err
+		return digest{}, err
 	}
-	h := sha256.New()
+	var all []byte
 	for n := range px.frames {
-		frame, err := px.frame(n)
+		frame, err := px.frame(context.Background(), d, n)
 		if err != nil {
-			return "", err
+			return digest{}, err
 		}
-		h.Write(frame)
+		all = append(all, frame...)
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	sum := sha256.Sum256(all)
+	out := digest{SHA256: hex.EncodeToString(sum[:]), Min: math.Inf(1)}
+	for _, x := range all { // figures of bytes: lossy references are of eight bits
+		out.Min, out.Max = min(out.Min, float64(x)), max(out.Max, float64(x))
+		out.Mean += float64(x) / float64(len(all))
+	}
+	return out, nil
 }
 
 func TestImport_ReadsRealSeriesAndNamesWhatItRefuses(t *testing.T) {
@@ -163,21 +175,21 @@ func TestImport_ReadsRealSeriesAndNamesWhatItRefuses(t *testing.T) {
 	if slices["SPIDER-22"] != 13 || slices["SPIDER-107"] != 14 {
 		t.Errorf("slices by patient: %v, want 13 of SPIDER-22 and 14 of SPIDER-107", slices)
 	}
-	for _, x := range r.Refused {
-		if strings.Contains(x.Path, "spider-200") && !strings.Contains(x.Reason, "JPEG 2000") {
-			t.Errorf("%s: the refusal does not name the transfer syntax: %s", x.Path, x.Reason)
-		}
+	if codec.Ready(codec.JPEG2000) == nil && slices["SPIDER-200"] != 21 {
+		t.Errorf("%d slices of SPIDER-200, want 21 of JPEG 2000", slices["SPIDER-200"])
 	}
 	t.Logf("%d studies, %d refused", len(r.Studies), len(r.Refused))
 }
 
 func TestPixels_OfAScannerThatForgetsTheEndDelimiter(t *testing.T) {
 	root := developmentData(t)
-	want, err := decodeAll(filepath.Join(root, "gh1339", "gh1339-ax-t2.explicit-le.dcm"))
+	d := codec.NewDecoder()
+	defer d.Close()
+	want, err := decodeAll(d, filepath.Join(root, "gh1339", "gh1339-ax-t2.explicit-le.dcm"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := decodeAll(filepath.Join(root, "gh1339", "GH1339.dcm")); err != nil || got != want {
-		t.Errorf("%v %s, want %s", err, got, want)
+	if got, err := decodeAll(d, filepath.Join(root, "gh1339", "GH1339.dcm")); err != nil || got != want {
+		t.Errorf("%v %v, want %v", err, got, want)
 	}
 }

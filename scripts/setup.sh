@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# Installs what Columna needs and is missing: Debian packages to build with, and
-# the ONNX Runtime library. `--where` prints the library's path and nothing else.
+# Installs what Columna needs and is missing: Debian packages to build with, the
+# ONNX Runtime library and the decoders of compressed DICOM images. `--where`
+# prints the library's path and nothing else.
 set -euo pipefail
 
 version=1.30.0
 tarball_sha256=6e3390d6b783e7be946fad629292799da28d0b42f84856e50d2c1b0383291e75
+codecs_version=0.0.8
+codecs_sha256=43792647321fa65885a1fe7b2e94421dacce2b0d0c0e743839e8ab77538d35c1
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/columna/onnxruntime"
+codecs="${XDG_CACHE_HOME:-$HOME/.cache}/columna/codecs/dcmjs-native-codecs.wasm"
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -57,25 +61,41 @@ build_packages() {
 	[ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
 }
 
+# fetch_file PACKAGE VERSION SHA256 MEMBER FILE puts one file of an npm package in
+# place, whole or not at all: the hash is checked first, and the move is atomic on
+# one file system.
+fetch_file() (
+	package=$1@$2
+	command -v npm >/dev/null || install_packages npm
+	work=$(mktemp -d)
+	trap 'rm -rf "$work"' EXIT
+	say "fetching $package"
+	(cd "$work" && npm pack --silent "$package" >/dev/null 2>&1) || die "npm pack $package failed: check the network, then run again"
+	echo "$3  $work/$1-$2.tgz" | sha256sum --check --status ||
+		die "the package $package does not have the expected hash: not installed"
+	tar -xzf "$work/$1-$2.tgz" -C "$work" "package/$4"
+	mkdir -p "$(dirname "$5")"
+	cp "$work/package/$4" "$5.new.$$"
+	mv "$5.new.$$" "$5"
+)
+
 fetch_library() {
-	local arch work
+	local arch
 	case "$(uname -m)" in
 	x86_64) arch=x64 ;;
 	aarch64) arch=arm64 ;;
 	*) die "no ONNX Runtime for $(uname -m) in onnxruntime-node: install the library and set COLUMNA_ORT_LIB" ;;
 	esac
-	command -v npm >/dev/null || install_packages npm
-	work=$(mktemp -d)
-	trap "rm -rf '$work'" EXIT
-	say "fetching ONNX Runtime $version"
-	(cd "$work" && npm pack --silent "onnxruntime-node@$version" >/dev/null 2>&1) || die "npm pack onnxruntime-node@$version failed: check the network, then run again"
-	echo "$tarball_sha256  $work/onnxruntime-node-$version.tgz" | sha256sum --check --status ||
-		die "the package onnxruntime-node@$version does not have the expected hash: not installed"
-	tar -xzf "$work/onnxruntime-node-$version.tgz" -C "$work" "package/bin/napi-v6/linux/$arch/libonnxruntime.so.1"
-	mkdir -p "$cache"
-	# Whole or not at all: the move is atomic on one file system.
-	cp "$work/package/bin/napi-v6/linux/$arch/libonnxruntime.so.1" "$cache/.new"
-	mv "$cache/.new" "$cache/libonnxruntime.so"
+	fetch_file onnxruntime-node "$version" "$tarball_sha256" "bin/napi-v6/linux/$arch/libonnxruntime.so.1" "$cache/libonnxruntime.so"
+}
+
+# A file named in COLUMNA_CODECS_WASM is the user's own.
+need_codecs() {
+	if [ -n "${COLUMNA_CODECS_WASM:-}" ]; then
+		[ -r "$COLUMNA_CODECS_WASM" ] || die "COLUMNA_CODECS_WASM names $COLUMNA_CODECS_WASM, which cannot be read: correct or unset it"
+		return
+	fi
+	[ -r "$codecs" ] || fetch_file dcmjs-codecs "$codecs_version" "$codecs_sha256" build/dcmjs-native-codecs.wasm "$codecs"
 }
 
 # Debian would start the archive as a service, on every network: its policy layer
@@ -105,4 +125,5 @@ esac
 command -v go >/dev/null || die "Go is missing: install Go 1.26 or later, then run again"
 build_packages
 [ -n "$(find_library)" ] || fetch_library
+need_codecs
 say "ready: ONNX Runtime at $(find_library)"

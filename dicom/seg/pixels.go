@@ -9,8 +9,8 @@ import (
 	"io"
 	"math/bits"
 
-	"columna/dicom"
 	"columna/dicom/dataset"
+	"columna/internal/codec"
 )
 
 // deflatedFrames is the transfer syntax of frames deflated one by one (PS3.5 A.4.13).
@@ -152,9 +152,9 @@ func (p *samples) unpack(n int) ([]byte, error) {
 	}
 	if p.syntax == dataset.RLELossless {
 		if p.bits == 1 {
-			return dicom.UnpackRLE(data, p.frameBytes(), 1)
+			return codec.UnpackRLE(data, p.frameBytes(), 1)
 		}
-		return dicom.UnpackRLE(data, p.size(), p.bits/8)
+		return codec.UnpackRLE(data, p.size(), p.bits/8)
 	}
 	out := make([]byte, p.frameBytes())
 	if _, err := io.ReadFull(flate.NewReader(bytes.NewReader(data)), out); err != nil {

@@ -1,34 +1,34 @@
-package dicom
+package codec
 
 import (
 	"encoding/binary"
 	"fmt"
 )
 
-// decodeRLE undoes RLE Lossless (PS3.5 Annex G) for one grey frame: one PackBits
-// segment a byte plane, the most significant first. The samples come out little
-// endian.
-func decodeRLE(data []byte, pixels, width int) ([]byte, error) {
+// decodeRLE undoes RLE Lossless (PS3.5 Annex G): one PackBits segment for each
+// byte plane of each sample, the most significant first.
+func decodeRLE(data []byte, f Frame) ([]byte, error) {
+	planes, width := f.Samples*f.width(), f.width()
 	if len(data) < 64 {
 		return nil, fmt.Errorf("the RLE header is cut off")
 	}
-	if n := binary.LittleEndian.Uint32(data); n != uint32(width) {
-		return nil, fmt.Errorf("RLE data have %d segments where %d are needed", n, width)
+	if n := binary.LittleEndian.Uint32(data); n != uint32(planes) || planes > 15 {
+		return nil, fmt.Errorf("RLE data have %d segments where %d are needed", n, planes)
 	}
-	if len(data) < pixels*width/64 { // two bytes make 128 at best
+	if len(data) < f.Size()/64 { // two bytes make 128 at best
 		return nil, fmt.Errorf("the RLE data are too short for the image: the file is cut off or damaged")
 	}
-	out := make([]byte, pixels*width)
-	for s := range width {
-		start := int64(binary.LittleEndian.Uint32(data[4+4*s:]))
-		end := int64(len(data))
-		if s+1 < width {
+	out := make([]byte, f.Size())
+	for s := range planes {
+		start, end := int64(binary.LittleEndian.Uint32(data[4+4*s:])), int64(len(data))
+		if s+1 < planes {
 			end = int64(binary.LittleEndian.Uint32(data[8+4*s:]))
 		}
 		if start < 64 || start > end || end > int64(len(data)) {
 			return nil, fmt.Errorf("RLE segment %d lies outside the data", s+1)
 		}
-		if !unpackBits(data[start:end], out[width-1-s:], width, pixels) {
+		sample, plane := s/width, s%width
+		if !unpackBits(data[start:end], out[sample*width+width-1-plane:], planes, f.pixels()) {
 			return nil, fmt.Errorf("RLE segment %d ends before the image is full: the file is cut off or damaged", s+1)
 		}
 	}
@@ -69,7 +69,8 @@ func unpackBits(src, out []byte, stride, n int) bool {
 	return done == n
 }
 
-// UnpackRLE undoes RLE Lossless for a frame of so many samples of so many bytes each.
+// UnpackRLE undoes RLE for what has no rows and columns, such as packed bits: so
+// many samples of so many bytes each, which the caller has bounded.
 func UnpackRLE(data []byte, samples, bytes int) ([]byte, error) {
-	return decodeRLE(data, samples, bytes)
+	return decodeRLE(data, Frame{Rows: 1, Columns: samples, BitsAllocated: 8 * bytes, Samples: 1})
 }

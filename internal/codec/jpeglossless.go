@@ -1,4 +1,4 @@
-package dicom
+package codec
 
 import (
 	"encoding/binary"
@@ -29,23 +29,20 @@ type huffman struct {
 	symbols []byte
 }
 
-// decodeJPEGLossless returns little-endian samples of the allocated size.
-func decodeJPEGLossless(data []byte, rows, cols, allocated int) ([]byte, error) {
+// decodeJPEGLossless decodes a grey frame.
+func decodeJPEGLossless(data []byte, f Frame) ([]byte, error) {
 	d := &losslessJPEG{data: data}
 	if err := d.headers(); err != nil {
 		return nil, fmt.Errorf("JPEG lossless: %w", err)
 	}
-	if d.rows != rows || d.cols != cols {
-		return nil, fmt.Errorf("the JPEG is %dx%d, the header says %dx%d", d.cols, d.rows, cols, rows)
-	}
-	if d.precision > allocated {
-		return nil, fmt.Errorf("the JPEG has %d bits, the header says %d", d.precision, allocated)
+	if d.rows != f.Rows || d.cols != f.Columns || d.precision > f.BitsAllocated {
+		return nil, fmt.Errorf("JPEG lossless: a second frame header")
 	}
 	samples, err := d.scan()
 	if err != nil {
 		return nil, fmt.Errorf("JPEG lossless: %w", err)
 	}
-	width := allocated / 8
+	width := f.width()
 	out := make([]byte, len(samples)*width)
 	for i, s := range samples {
 		if width == 1 {
