@@ -2,19 +2,70 @@ package phantom
 
 import "math"
 
-// bone is one rounded rod of the posterior elements in spine coordinates
-// (s, u, |x|): a point is inside when its distance from the axis, with s divided
-// by tall and x by wide, is below radius.
+// bone is one piece of the posterior elements in spine coordinates (s, u, |x|): a
+// rounded rod, where a point is inside when its distance from the axis, with s
+// divided by tall and x by wide, is below radius; or a plate in the midline.
 type bone struct {
+	vertebra   int16
 	a, b       [3]float64
 	radius     float64
 	tall, wide float64    // the cross-section is an ellipse: times tall along s, times wide along x
 	facet      int        // 1 superior, 2 inferior articular process, else 0
 	grow       [2]float64 // extra radius on the left and right, mm
+	plate      *plate
 	lo, hi     [3]float64 // bounds in s, u, |x|
 }
 
+// plate is a convex polygon in the plane of s and u, as half-planes, and as thick
+// as thin + more for every millimetre behind u0.
+type plate struct {
+	edges          [4][3]float64 // inside where n_s*s + n_u*u < c
+	u0, thin, more float64
+}
+
+// newPlate takes the corners (s, u) in turn.
+func newPlate(corners [4][2]float64, thin, more float64) (*plate, [3]float64, [3]float64) {
+	p := &plate{u0: corners[0][1], thin: thin, more: more}
+	lo, hi := [3]float64{corners[0][0], corners[0][1], 0}, [3]float64{corners[0][0], corners[0][1], 9}
+	area := 0.0
+	for n, c := range corners {
+		next := corners[(n+1)%4]
+		area += c[0]*next[1] - next[0]*c[1]
+		for k := range 2 {
+			lo[k], hi[k] = math.Min(lo[k], c[k]), math.Max(hi[k], c[k])
+		}
+	}
+	for n, c := range corners {
+		next := corners[(n+1)%4]
+		ns, nu := next[1]-c[1], c[0]-next[0]
+		long := math.Copysign(math.Hypot(ns, nu), area)
+		ns, nu = ns/long, nu/long
+		p.edges[n] = [3]float64{ns, nu, ns*c[0] + nu*c[1]}
+	}
+	return p, lo, hi
+}
+
+func (p *plate) depth(s, u, ax float64) float64 {
+	d := p.thin + p.more*(u-p.u0) - ax
+	for n := range p.edges {
+		e := &p.edges[n]
+		d = smoothMin(d, e[2]-e[0]*s-e[1]*u, 2.5)
+	}
+	return d
+}
+
+// smoothMin is the smaller of two with the corner between them rounded over k.
+func smoothMin(a, b, k float64) float64 {
+	if h := k - math.Abs(a-b); h > 0 {
+		return math.Min(a, b) - h*h/(4*k)
+	}
+	return math.Min(a, b)
+}
+
 func (b *bone) bound() {
+	if b.plate != nil {
+		return
+	}
 	r := b.radius + math.Max(b.grow[0], b.grow[1]) + 0.5
 	for k := range 3 {
 		f := r
@@ -34,6 +85,9 @@ func (b *bone) depth(s, u, ax float64, side int) float64 {
 	if s < b.lo[0] || s > b.hi[0] || u < b.lo[1] || u > b.hi[1] || ax < b.lo[2] || ax > b.hi[2] {
 		return -1
 	}
+	if b.plate != nil {
+		return b.plate.depth(s, u, ax)
+	}
 	k, m := 1/b.tall, 1/b.wide
 	d := [3]float64{(b.b[0] - b.a[0]) * k, b.b[1] - b.a[1], (b.b[2] - b.a[2]) * m}
 	q := [3]float64{(s - b.a[0]) * k, u - b.a[1], (ax - b.a[2]) * m}
@@ -48,9 +102,10 @@ func (b *bone) depth(s, u, ax float64, side int) float64 {
 // which of them are near.
 func (p *patient) addBones() {
 	for n := range p.vertebrae {
-		if n < firstSacral {
+		switch {
+		case n < firstSacral:
 			p.addArch(n)
-		} else if n < firstSacral+3 {
+		case n < firstSacral+3:
 			p.addCrest(n)
 		}
 	}
@@ -65,63 +120,26 @@ func (p *patient) addBones() {
 	}
 }
 
-// addArch builds pedicles, laminae, articular, transverse and spinous processes.
-func (p *patient) addArch(n int) {
-	v := &p.vertebrae[n]
-	k, h := p.size, v.height
-	sl := p.at((v.top + v.bottom) / 2)
-	wall, roof := float64(sl.wall), float64(sl.roof)
-	at := func(f float64) float64 { return v.top + f*h }
-	x := v.pedX
-	rod := func(a, b [3]float64, r, tall float64) *bone {
-		p.bones = append(p.bones, bone{a: a, b: b, radius: r * k, tall: tall, wide: 1})
-		return &p.bones[len(p.bones)-1]
+// depthIn is how deep a point lies in the posterior elements, pieces of one
+// vertebra merging smoothly, and in the two kinds of articular processes.
+func (p *patient) depthIn(sl *slice, s, u, ax float64, side int) (deepest float64, facets [2]float64) {
+	deepest, facets = -1, [2]float64{-1, -1}
+	whole, of := -1.0, int16(-1)
+	for _, n := range sl.bones {
+		b := &p.bones[n]
+		depth := b.depth(s, u, ax, side)
+		if b.vertebra != of {
+			deepest = max(deepest, whole)
+			whole, of = -1, b.vertebra
+		}
+		if depth > -1 {
+			whole = -smoothMin(-whole, -depth, 1.6)
+		}
+		if b.facet > 0 {
+			facets[b.facet-1] = max(facets[b.facet-1], depth)
+		}
 	}
-	rod([3]float64{at(0.31), wall - 4, x}, [3]float64{at(0.30), wall + 12, x}, v.pedW, v.pedH/v.pedW)
-	rod([3]float64{at(0.42), wall + 13, x - 1}, [3]float64{at(0.85), roof - 1.5, x - 3}, 4.2, 1.1)
-	rod([3]float64{at(0.70), roof - 1, x - 4}, [3]float64{at(0.82), roof + 3.6, 1}, 3, 2.6)
-	lumbar := n >= firstLumbar-1
-	reach := 31.0
-	if !lumbar {
-		reach = 22
-	}
-	rod([3]float64{at(0.36), wall + 11, x + 2}, [3]float64{at(0.40), wall + 12 + reach*0.25, x + reach*0.75}, 3.2, 1.5)
-	below := &p.discs[n]
-	rod([3]float64{at(0.85), roof, x - 3}, [3]float64{below.mid + 6.5, roof + 2.5, x - 4}, 5, 1.25).facet = 2
-	if n > 0 {
-		p.addSuperior(n, wall, at(0.3))
-	}
-	length := [2]float64{20, 26}[b2i(lumbar)]
-	if n == firstSacral-1 {
-		length *= 0.75
-	}
-	rod([3]float64{at(0.86), roof + 9, 0}, [3]float64{at(1.0), roof + (length-5)*k, 0}, 8, 1.15).wide = 0.42
-}
-
-// addSuperior builds the superior articular process of vertebra n, which reaches
-// up behind the foramen and grows where facets are worn.
-func (p *patient) addSuperior(n int, wall, pedicle float64) {
-	above := &p.discs[n-1]
-	x := p.vertebrae[n].pedX
-	b := bone{a: [3]float64{pedicle, wall + 12, x + 1}, b: [3]float64{above.mid - 4.5, wall + 14, x + 1.5}, radius: 4.8 * p.size, tall: 1.25, wide: 1.25, facet: 1}
-	for side := range 2 {
-		b.grow[side] = 1.8 * math.Max(0, 0.75-above.narrow.foramen[side])
-	}
-	p.bones = append(p.bones, b)
-}
-
-// addCrest closes the sacral canal behind.
-func (p *patient) addCrest(n int) {
-	v := &p.vertebrae[n]
-	mid := (v.top + v.bottom) / 2
-	sl, low := p.at(mid-v.height*0.2), p.at(v.bottom)
-	w := float64(sl.halfW)
-	up, down := float64(sl.roof)+2.5, float64(low.roof)+2
-	p.bones = append(p.bones,
-		bone{a: [3]float64{v.top + 0.35*v.height, up - 1, w * 0.7}, b: [3]float64{v.top + 0.45*v.height, up + 2, 0}, radius: 2.8, tall: 2.2, wide: 1},
-		bone{a: [3]float64{v.bottom - 2, down - 2, w * 0.65}, b: [3]float64{v.bottom - 1, down + 0.5, 0}, radius: 2.3, tall: 2.5, wide: 1},
-		bone{a: [3]float64{mid, up + 5, 0}, b: [3]float64{mid + 6, up + 9, 0}, radius: 3.2, tall: 2, wide: 1})
-	p.bones = append(p.bones, bone{a: [3]float64{v.top + 3, up - 6, w * 0.85}, b: [3]float64{v.bottom - 3, down - 4, w * 0.75}, radius: 5, tall: 1.2, wide: 1})
+	return max(deepest, whole), facets
 }
 
 func b2i(b bool) int {

@@ -10,16 +10,22 @@ import (
 // it is labelled as.
 func (p *patient) classify(x, y, z float64) (tissue, uint8) {
 	skin := p.trunk.skin(x, z)
-	if y > skin || y < p.trunk.front || x > p.trunk.flank || x < -p.trunk.flank {
+	if y > skin || p.trunk.outside(x, y) {
 		return tAir, 0
 	}
-	s, ru, rx, sl := p.locate(x, y, z)
-	if ru > -34 && ru < 88 && rx > -58 && rx < 58 && s < p.vertebrae[vertebraSum-1].bottom {
-		if t, label, ok := p.spineAt(sl, s, ru, rx); ok {
+	s, u, rx, sl := p.locate(x, y, z)
+	if u > -34 && u < 88 && rx > -58 && rx < 58 && s < p.vertebrae[vertebraSum-1].bottom {
+		if t, label, ok := p.spineAt(sl, s, u, rx); ok {
+			if len(p.metal) > 0 && p.metalAt(s, u, rx) {
+				t = tMetal
+			}
 			return t, label
 		}
 	}
-	return p.surround(x, y, z, s, ru, rx, sl, skin)
+	if len(p.metal) > 0 && p.metalAt(s, u, rx) {
+		return tMetal, 0
+	}
+	return p.surround(x, y, z, s, u, rx, sl, skin), 0
 }
 
 // spineAt covers the column, the canal with all in it, the foramina and the
@@ -73,26 +79,34 @@ func (p *patient) columnAt(sl *slice, s, u, x, q float64) (tissue, uint8, bool) 
 	if t < 0 {
 		conc = d.concUp
 	}
-	half := d.half + conc*(1-min(q, 1)) + 0.25*p.noise.at(x*0.5, u*0.5, d.mid)
+	half := d.half + conc*(1-min(q, 1)) + (0.25+0.5*d.degeneration)*p.noise.smooth(x*0.4, u*0.4, d.mid)
+	if len(d.nodes) > 0 && q < 1 {
+		half += d.dent(t < 0, u, x)
+	}
 	if t < half && t > -half {
 		return p.discAt(sl, d, s, u, x, t/half)
 	}
-	if t > -half-3.5 && t < half+3.5 && u > float64(sl.wall)-0.5 {
-		if x < canalReach && x > -canalReach && u < p.canalFloor(d, sl, x) {
+	if u > float64(sl.wall)-0.5 && x < canalReach && x > -canalReach {
+		if t > -half-3.5 && t < half+3.5 && u < p.canalFloor(d, sl, x) {
 			return tAnnulus, uint8(d.label), true // disc material behind the bodies' edges
+		}
+		if d.hernia.kind != noHernia {
+			if t, l, ok := p.herniaAt(sl, d, s, u, x); ok {
+				return t, l, true
+			}
 		}
 	}
 	if q >= 1 {
 		return 0, 0, false
 	}
 	v := &p.vertebrae[sl.vert]
-	beyond := math.Abs(t) - half
-	return p.bodyTissue(sl, v, d, s, u, x, q, beyond), uint8(v.label), true
+	return p.bodyTissue(sl, v, d, s, u, x, q, t, math.Abs(t)-half), uint8(v.label), true
 }
 
-// bodyTissue is cortex, marrow, basivertebral vein, endplate change or lesion;
-// beyond is the distance from the endplate, mm.
-func (p *patient) bodyTissue(sl *slice, v *vertebra, d *disc, s, u, x, q, beyond float64) tissue {
+// bodyTissue is cortex, marrow, basivertebral vein, endplate change, fracture, spot
+// or lesion; t is the distance from the disc's middle, beyond that from the
+// endplate, mm.
+func (p *patient) bodyTissue(sl *slice, v *vertebra, d *disc, s, u, x, q, t, beyond float64) tissue {
 	if len(p.lesions) > 0 {
 		if t, ok := p.lesionAt(s, u, x, true); ok {
 			return t
@@ -102,11 +116,21 @@ func (p *patient) bodyTissue(sl *slice, v *vertebra, d *disc, s, u, x, q, beyond
 	if u > 0 {
 		shell *= 0.6
 	}
-	if beyond < 0.75 || shell < 0.7 {
+	if beyond < p.endplate || shell < 0.7 && !v.inPedicle(s, u, x) {
 		return tCortical
 	}
-	if d.modic > 0 && beyond < d.modicDepth*(1+0.7*p.noise.at(s*0.4, u*0.4, x*0.4)) {
-		return [3]tissue{tMarrow, tModic1, tModic2}[d.modic]
+	if d.modic > 0 && beyond < d.modicDepth*(1+0.7*p.noise.smooth(s*0.4, u*0.4, x*0.4)) {
+		return [4]tissue{tMarrow, tModic1, tModic2, tModic3}[d.modic]
+	}
+	if v.fracture.fresh {
+		if t, ok := v.broken(beyond, t, p.noise.smooth(u*0.15, x*0.15, v.top)); ok {
+			return t
+		}
+	}
+	if len(v.spots) > 0 {
+		if t, ok := v.spotAt(p.noise, s, u, x); ok {
+			return t
+		}
 	}
 	if v.basi > 0.15 {
 		mid := (v.top + v.bottom) / 2
@@ -115,50 +139,35 @@ func (p *patient) bodyTissue(sl *slice, v *vertebra, d *disc, s, u, x, q, beyond
 			return tBasivertebral
 		}
 	}
-	if sl.vert < firstLumbar {
-		return tMarrowAbove
+	return p.marrowAt(int(sl.vert), beyond, s, u, x)
+}
+
+// marrowAt is marrow, in part fatty: in patches, and beside the endplates of the
+// old. Growing bodies have a plate of cartilage at the rim.
+func (p *patient) marrowAt(n int, beyond, s, u, x float64) tissue {
+	if p.age < 16 && beyond < 2 && n < firstSacral {
+		return tGrowth
 	}
-	if sl.vert >= firstSacral {
+	if p.patchy > 0.12 {
+		f := p.noise.smooth(s*0.3+90, u*0.3, x*0.3)
+		if f > 0.75-p.patchy-0.15*b2f(beyond < 4) {
+			return tMarrowPatch
+		}
+	}
+	switch {
+	case n < firstLumbar:
+		return tMarrowAbove
+	case n >= firstSacral:
 		return tMarrowSacrum
 	}
 	return tMarrow
 }
 
-// discAt is a point between two endplates; f is -1 at the upper, 1 at the lower.
-func (p *patient) discAt(sl *slice, d *disc, s, u, x, f float64) (tissue, uint8, bool) {
-	round := d.bulge*(1-f*f) - 0.8*f*f*f*f
-	behind := round
-	if u > 0 && x < canalReach && x > -canalReach {
-		behind = max(d.canal.front[canalCell(x)], round*0.3)
-	}
-	q := outlineOf(sl, round, behind, u, x)
-	if q >= 1 && (u < float64(sl.wall)-0.5 || u > float64(sl.wall)+behind || x > canalReach-1 || x < 1-canalReach) {
-		return 0, 0, false
-	}
-	label := uint8(d.label)
-	if d.index >= firstSacral {
-		return tAnnulus, label, true
-	}
-	if p.infection != nil && p.infection.disc == d.index && !p.lesions[0].tb {
-		if t, ok := p.lesionAt(s, u, x, true); ok {
-			return t, label, true
-		}
-	}
-	w, v := x/float64(sl.halfW), (u-0.06*float64(sl.front))/float64(sl.front)
-	r := w*w*1.25 + v*v*1.3 + 0.12*p.noise.at(x*0.4, u*0.4, d.mid)
-	edge := 0.52 + 0.1*(1-d.degeneration)
-	flat := f * f
-	if r+0.3*flat*flat < edge && flat < 0.82 {
-		cleft := math.Abs(f) < 0.1 && r < 0.28 && d.degeneration < 0.7
-		if cleft {
-			return tAnnulus, label, true
-		}
-		return tNucleus + tissue(d.index), label, true
-	}
-	if d.fissure && u > 0 && math.Abs(f) < 0.3 && v > 0.72 && v < 0.9 && math.Abs(x) < 5 {
-		return tBasivertebral, label, true // high-intensity zone
-	}
-	return tAnnulus, label, true
+// inPedicle reports whether a point of the body's rear lies before a pedicle, where
+// the wall has no cortex.
+func (v *vertebra) inPedicle(s, u, x float64) bool {
+	a, b := (s-v.top-0.31*v.height)/(v.pedH-1), (math.Abs(x)-v.pedX)/(v.pedW-1)
+	return u > 0 && a*a+b*b < 1
 }
 
 // canalAt covers the thecal sac, the epidural fat and the flavum.
@@ -170,6 +179,12 @@ func (p *patient) canalAt(sl *slice, s, u, x float64) (tissue, uint8, bool) {
 	d := &p.discs[sl.disc]
 	if p.inSac(d, sl, x, u) {
 		return p.sacTissue(d, sl, s, u, x), uint8(spine.Canal), true
+	}
+	if e := d.cyst.at(s-d.mid, u-float64(sl.roof), x); e < 1 {
+		if e > 0.6 {
+			return tCystWall, 0, true
+		}
+		return tFacetFluid, 0, true
 	}
 	v := &p.vertebrae[sl.vert]
 	if ax > v.pedX-v.pedW && sl.near < 0.3 {
@@ -220,7 +235,7 @@ func (p *patient) epidural(d *disc, sl *slice, s, u, x float64) tissue {
 // sacTissue is cord, roots of the cauda equina or fluid. The roots lie at the
 // back of the sac (the patient lies on it) and fill it where it is narrow.
 func (p *patient) sacTissue(d *disc, sl *slice, s, u, x float64) tissue {
-	a, b := float64(sl.sacA), float64(sl.sacB)
+	a := float64(sl.sacA)
 	v := (u - float64(sl.sacC)) / a
 	if s < p.conus+25 {
 		thin := min(max((p.conus+25-s)/50, 0), 1)
@@ -237,11 +252,7 @@ func (p *patient) sacTissue(d *disc, sl *slice, s, u, x float64) tissue {
 	if crowd > 0.5 {
 		return tCrowded
 	}
-	low := s / 150 // fewer roots further down; s is negative above L5/S1
-	w := x / b
-	// Columns of roots: the pattern changes across the sac and hardly along it.
-	pattern := p.noise.at(x*1.7+p.rootSeed, u*1.7, s*0.09)
-	if pattern > 0.62-0.5*v-0.3*w*w+0.2*low-1.1*crowd {
+	if p.rootAt(sl, s, v*a, x, crowd) {
 		return tRoot
 	}
 	return tCSF
@@ -253,16 +264,14 @@ func (p *patient) boneAt(sl *slice, s, u, x float64) (tissue, uint8, bool) {
 	if x < 0 {
 		ax, side = -x, 1
 	}
-	deepest, facets := -1.0, [2]float64{-1, -1}
-	for _, n := range sl.bones {
-		b := &p.bones[n]
-		depth := b.depth(s, u, ax, side)
-		deepest = max(deepest, depth)
-		if b.facet > 0 {
-			facets[b.facet-1] = max(facets[b.facet-1], depth)
-		}
+	if len(sl.bones) == 0 {
+		return 0, 0, false
 	}
-	if deepest <= 0 {
+	deepest, facets := p.depthIn(sl, s, u, ax, side)
+	if deepest > -0.8 && deepest < 1.5 {
+		deepest += 0.6 * p.noise.smooth(s*0.45, u*0.45, x*0.45)
+	}
+	if deepest <= 0 || p.gone(sl, s, u, ax) {
 		return 0, 0, false
 	}
 	label := uint8(spine.Posterior)
@@ -277,50 +286,10 @@ func (p *patient) boneAt(sl *slice, s, u, x float64) (tissue, uint8, bool) {
 		}
 		return tCortical, label, true
 	}
-	if deepest < 0.9 {
+	if deepest < p.endplate*0.9 {
 		return tCortical, label, true
 	}
-	return tMarrow, label, true
-}
-
-// alaAt covers the wings of the sacrum with its foramina.
-func (p *patient) alaAt(sl *slice, s, u, x float64) (tissue, uint8, bool) {
-	v := &p.vertebrae[sl.vert]
-	n := int(sl.vert) - firstSacral
-	if n > 2 {
-		return 0, 0, false
-	}
-	f := min(max((s-v.top)/v.height, 0), 1)
-	reach := [4]float64{44, 46, 34, 16}
-	wide := (reach[n]*(1-f) + reach[n+1]*f) * p.size
-	ax := math.Abs(x)
-	if n == 0 {
-		wide -= 18 * math.Max(0, 0.45-f)
-	}
-	thick := [4]float64{13, 11, 8, 5}[n]
-	mid := float64(sl.wall) - thick*0.55 + 0.1*ax - 1
-	if n == 0 && s < v.top+0.22*max(ax-15, 0) {
-		return 0, 0, false
-	}
-	e := (u - mid) / thick
-	in := ax / wide
-	depth := (1 - e*e - in*in*in*in) * thick * 0.5
-	if depth < 0 || ax < float64(sl.halfW)*0.5 {
-		return 0, 0, false
-	}
-	d := &p.discs[sl.disc]
-	if d.index >= firstSacral && ax < float64(sl.halfW)+7 && ax > 9 {
-		a, b := (s-d.mid)/7, (ax-float64(sl.halfW)*0.85)/5.5
-		if e := a*a + b*b; e < 0.12 {
-			return tForamenRoot, 0, true
-		} else if e < 1 {
-			return tEpiduralFat, 0, true
-		}
-	}
-	if depth < 1 {
-		return tCortical, uint8(spine.S1), true
-	}
-	return tMarrowSacrum, uint8(spine.S1), true
+	return p.marrowAt(int(sl.vert), 9, s, u, x), label, true
 }
 
 // foramenAt covers the neural foramina: fat around the root and ganglion, bounded
@@ -351,7 +320,7 @@ func (p *patient) foramenAt(sl *slice, s, u, x float64) (tissue, uint8, bool) {
 	if k := d.canal.foramen[side]; k < 1 {
 		// What is left open is a window around the ganglion.
 		a, b := (s-gs-3*k)/(15*k+1), (u-wall-5.4)/(11*k+1)
-		edge := 1 + 0.25*p.noise.at(s*0.4, u*0.4, ax*0.3)
+		edge := 1 + 0.25*p.noise.smooth(s*0.4, u*0.4, ax*0.3)
 		side := math.Max(ax-v.pedX-v.pedW+1.5, 0) / 3
 		if a*a+b*b > edge+side*side && u < wall+13 {
 			return tForamenScar, 0, true

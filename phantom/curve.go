@@ -20,12 +20,14 @@ const curveStepMM = 0.5
 // knot is an angle (degrees) at a place along the spine.
 type knot struct{ s, degrees float64 }
 
-// newCurve integrates a smoothed line of angles; z = 0 lies at s = zero.
-func newCurve(knots []knot, from, to, zero float64) *curve {
+// newCurve integrates a smoothed line of angles, to which extra (degrees) is added;
+// z = 0 lies at s = zero.
+func newCurve(knots []knot, extra func(s float64) float64, from, to, zero float64) *curve {
 	n := int((to-from)/curveStepMM) + 1
 	angle := make([]float64, n)
 	for i := range angle {
-		angle[i] = interpolate(knots, from+float64(i)*curveStepMM) * math.Pi / 180
+		s := from + float64(i)*curveStepMM
+		angle[i] = (interpolate(knots, s) + extra(s)) * math.Pi / 180
 	}
 	for range 3 {
 		angle = boxFilter(angle, 16)

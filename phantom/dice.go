@@ -21,6 +21,8 @@ const (
 	streamStyle
 	streamTiming
 	streamVariety
+	streamBuild
+	streamDisease
 )
 
 func newDice(seed, stream uint64) dice {

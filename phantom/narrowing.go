@@ -59,7 +59,7 @@ func healthyNarrowing() narrowing {
 // drawNarrowings decides how narrow every graded place is. Each of the 25 cells
 // is not normal with about the probability pathology, half of those severe; the
 // conditions of one level go together in part.
-func (p *patient) drawNarrowings(seed uint64, pathology float64) {
+func (p *patient) drawNarrowings(seed uint64, pathology float64, only int) {
 	d := newDice(seed, streamPathology)
 	for n := range p.discs {
 		p.discs[n].narrow = healthyNarrowing()
@@ -67,6 +67,9 @@ func (p *patient) drawNarrowings(seed uint64, pathology float64) {
 	weight := [spine.LevelCount]float64{0.85, 0.95, 1.05, 1.15, 1}
 	for l := range spine.LevelCount {
 		x := &p.discs[firstLumbar+l]
+		if only > 0 && only != l+1 {
+			continue
+		}
 		trouble := d.Float64() // shared by the level's conditions
 		grade := func() spine.Grade {
 			v := d.Float64()
@@ -84,6 +87,7 @@ func (p *patient) drawNarrowings(seed uint64, pathology float64) {
 		}
 		x.narrow = drawNarrowing(d, grade)
 		p.degenerate(d, x, pathology)
+		x.drawHernia(d, p.variety)
 	}
 }
 
@@ -113,9 +117,20 @@ func (p *patient) degenerate(d dice, x *disc, pathology float64) {
 	}
 	if d.chance(0.4 * x.degeneration) {
 		x.modic, x.modicDepth = 1+d.IntN(2), d.between(3, 9)
+		if d.chance(0.2 * p.variety) {
+			x.modic = 3
+		}
 	}
 	if d.chance(0.18 * pathology) {
 		x.narrow.slip = d.between(1.5, 6) * d.about(0.9, 0.2)
+		if d.chance(0.35 * p.variety) {
+			x.narrow.slip *= d.between(-0.7, 2)
+		}
+	}
+	if x.degeneration > 0.8 && d.chance(0.4*p.variety) { // bone on bone
+		x.half *= d.between(0.35, 0.7)
+		x.degeneration = 1
+		x.gas = d.chance(0.3)
 	}
 }
 
@@ -196,7 +211,11 @@ func gauss(x, sd float64) float64 { return math.Exp(-x * x / (2 * sd * sd)) }
 
 // canalFloor and canalCeiling are the front and back of the free canal at x (u, mm).
 func (p *patient) canalFloor(x *disc, sl *slice, px float64) float64 {
-	return float64(sl.wall) + x.canal.front[canalCell(px)]*float64(sl.near)
+	out := x.canal.front[canalCell(px)] * float64(sl.near)
+	if x.hernia.kind != noHernia {
+		out = math.Max(out, x.hernia.reach(float64(sl.s)-x.mid, px))
+	}
+	return float64(sl.wall) + out
 }
 
 func (p *patient) canalCeiling(x *disc, sl *slice, px float64) float64 {
@@ -212,6 +231,9 @@ func (p *patient) inSac(x *disc, sl *slice, px, u float64) bool {
 	v := (u - float64(sl.sacC)) / a
 	w := px / b * (1 + 0.1*v)
 	if v*v+w*w > 1 {
+		return false
+	}
+	if x.cyst.r > 0 && x.cyst.at(float64(sl.s)-x.mid, u-float64(sl.roof), px) < 1 {
 		return false
 	}
 	return u > p.canalFloor(x, sl, px)+0.4 && u < p.canalCeiling(x, sl, px)-0.4

@@ -72,12 +72,19 @@ func (p *palette) similar(d dice) {
 	same(tFat, tEpiduralFat, tForamenFat, tPelvicFat)
 	same(tRoot, tForamenRoot, tCord)
 	same(tMarrow, tMarrowAbove, tMarrowSacrum)
+	same(tPelvicFat, tMesentery)
+	if d.chance(0.5) {
+		same(tMarrow, tIliac, tRib)
+	}
 	same(tAnnulus, tLigament, tFlavum, tFascia, tForamenScar)
 	mix := func(to, a, b tissue, share float32) {
 		for q := range maxChannels {
 			p.water[to][q] = p.water[a][q]*(1-share) + p.water[b][q]*share
 			p.fat[to][q] = p.fat[a][q]*(1-share) + p.fat[b][q]*share
 		}
+	}
+	for n := range tissue(maxDiscs) {
+		mix(tInner+n, tNucleus+n, tAnnulus, 0.5)
 	}
 	mix(tCrowded, tRoot, tCSF, 0.33)
 	mix(tMuscleFat, tFat, tMuscle, 0.5)

@@ -16,6 +16,9 @@ type vertebra struct {
 	waist              float64 // how much slimmer at mid-height, a share
 	pedX, pedW, pedH   float64 // pedicle: distance from the midline, half width, half height
 	basi               float64 // size of the basivertebral vein
+	fracture           fracture
+	spots              []spot
+	laminectomy, lysis bool // no lamina, or its pars interrupted
 }
 
 // disc is the disc below vertebra number index. Heights in mm at the rim; the
@@ -28,18 +31,17 @@ type disc struct {
 	degeneration     float64 // 0 healthy .. 1 dark and collapsed
 	bulge            float64 // all around, mm
 	osteophyte       float64 // at the neighbouring rims, mm
-	modic            int     // 0, 1, 2
+	modic            int     // 0 to 3
 	modicDepth       float64
 	fissure          bool
+	healthyHalf      float64 // half the height before it degenerated
+	hernia           hernia
+	nodes            []schmorl
+	cyst             cyst
+	gas              bool
 	narrow           narrowing
 	canal            canalShape
 }
-
-const (
-	firstLumbar = 5 // index of L1 in patient.vertebrae: five thoracic ones lie above
-	firstSacral = 10
-	vertebraSum = 15
-)
 
 // patient is the whole anatomy, in spine coordinates and in world coordinates.
 type patient struct {
@@ -51,6 +53,13 @@ type patient struct {
 	frame     *frame
 	slices    []slice // per quarter millimetre of s
 	bones     []bone
+	ribs      []rib
+	ribsEnd   float64 // s below which none is met
+	roots     []root
+	lumbar    int // how many lumbar vertebrae
+	transition
+	pelvis    pelvis
+	metal     []screw
 	noise     *noiseField
 	lesions   []lesionShape
 	infection *infection
@@ -61,44 +70,10 @@ type patient struct {
 	conus     float64 // s of the tip of the spinal cord
 	canalWide float64
 	rootSeed  float64 // shifts the pattern of the cauda equina
-}
-
-var (
-	bodyHeights = [vertebraSum]float64{21, 22, 23, 24, 25.5, 26.5, 27.3, 27.6, 27.6, 27, 28, 24, 20, 18, 16}
-	discHeights = [vertebraSum - 1]float64{3.6, 4, 4.5, 4.8, 5.2, 6.2, 7.4, 8.4, 9, 7.8, 2.2, 1.4, 1, 1}
-	halfWidths  = [vertebraSum]float64{14.5, 15, 16, 17.5, 19.5, 21, 22, 23, 24.5, 26, 25, 18, 14, 11, 9}
-	depths      = [vertebraSum]float64{13.5, 14, 14.4, 15, 15.7, 16.2, 16.8, 17.2, 17.5, 17.4, 14.5, 9.5, 7.5, 6, 5}
-	pedicleX    = [vertebraSum]float64{12, 12, 12.3, 12.8, 14, 15.3, 15.8, 16.8, 18.4, 20.8, 20, 18, 15, 12, 10}
-	pedicleW    = [vertebraSum]float64{3.2, 3.3, 3.5, 3.7, 4, 4, 4.3, 4.8, 5.8, 7.4, 8, 7, 5, 4, 3}
-)
-
-// structureOf labels vertebra n: T12 and the ones above, L1..L5, the sacrum as S1.
-func structureOf(n int) spine.Structure {
-	switch {
-	case n < firstLumbar-1:
-		return spine.VertebraAbove
-	case n == firstLumbar-1:
-		return spine.T12
-	case n < firstSacral:
-		return spine.L1 + spine.Structure(n-firstLumbar)
-	}
-	return spine.S1
-}
-
-// discOf labels the disc below vertebra n; the remnants between sacral segments
-// belong to the sacrum.
-func discOf(n int) spine.Structure {
-	switch {
-	case n < firstLumbar-2:
-		return spine.DiscAbove
-	case n == firstLumbar-2:
-		return spine.DiscAbove
-	case n == firstLumbar-1:
-		return spine.DiscT12L1
-	case n < firstSacral:
-		return spine.DiscL1L2 + spine.Structure(n-firstLumbar)
-	}
-	return spine.S1
+	endplate  float64 // thickness, mm
+	fixed     int     // the upper of two vertebrae joined by screws, 0 = none
+	voidMM    float64
+	patchy    float64 // how unevenly fat is spread in the marrow
 }
 
 // newPatient draws an anatomy, without pathology.
@@ -110,6 +85,8 @@ func newPatient(seed uint64, pathology, variety float64) *patient {
 		p.size -= 0.06
 	}
 	p.age = int(min(max(d.about(38+35*math.Sqrt(pathology), 13), 18), 90))
+	p.drawBuild(seed)
+	p.endplate = d.between(0.45, 0.85)
 	p.canalWide = d.about(1, 0.06)
 	p.rootSeed = d.between(0, 40)
 	for n := range p.vertebrae {
@@ -118,6 +95,7 @@ func newPatient(seed uint64, pathology, variety float64) *patient {
 	for n := range p.discs {
 		p.discs[n] = p.drawDisc(d, n)
 	}
+	p.drawTransition(seed)
 	return p
 }
 
@@ -125,24 +103,20 @@ func (p *patient) drawVertebra(d dice, n int) vertebra {
 	k := p.size
 	v := vertebra{label: structureOf(n), height: bodyHeights[n] * k * d.about(1, 0.025),
 		halfW: halfWidths[n] * k * d.about(1, 0.02), front: depths[n] * k * d.about(1, 0.025), back: depths[n] * k,
-		waist: d.between(0.06, 0.14), pedX: pedicleX[n] * k, pedW: pedicleW[n] * k * d.about(1, 0.08),
+		waist: d.between(0.07, 0.17), pedX: pedicleX[n] * k, pedW: pedicleW[n] * k * d.about(1, 0.08),
 		pedH: 7.2 * k * d.about(1, 0.06), basi: d.between(0, 1.4)}
 	if n >= firstSacral {
-		v.waist = 0.03
-		v.basi = 0
+		v.waist, v.basi = 0.03, 0
 	}
 	return v
 }
 
 func (p *patient) drawDisc(d dice, n int) disc {
-	old := float64(p.age-20) / 60
+	old := math.Max(float64(p.age-20)/60, -0.2)
 	x := disc{label: discOf(n), index: n, half: discHeights[n] / 2 * p.size * d.about(1, 0.08),
 		concUp: d.between(0.8, 2.3), concDown: d.between(0.5, 1.7)}
 	if n >= firstSacral {
 		x.half *= d.between(0.4, 1.5)
-		if n == firstSacral && d.chance(0.1) {
-			x.half *= 1.8 // a well-formed disc S1/S2
-		}
 		x.concUp, x.concDown, x.degeneration = 0.1, 0.1, 0.8
 		return x
 	}
@@ -150,6 +124,7 @@ func (p *patient) drawDisc(d dice, n int) disc {
 	x.degeneration = min(max(d.about(old*0.75+0.15*low, 0.2), 0), 1)
 	x.bulge = d.between(0, 1) * (0.3 + x.degeneration)
 	x.fissure = d.chance(0.2)
+	x.healthyHalf = x.half
 	return x
 }
 
@@ -161,8 +136,12 @@ func (p *patient) finish(seed uint64) {
 	p.scoliosis = p.drawScoliosis(d)
 	p.tabulate()
 	p.addBones()
+	p.addMetal()
+	p.addRibs()
+	p.pelvis = p.drawPelvis(d)
 	p.frame = newFrame(p.curve)
 	p.trunk = p.drawTrunk(d)
+	p.roots = p.drawRoots(d)
 	p.fillCanals()
 }
 
@@ -186,7 +165,7 @@ func (p *patient) stack() {
 			p.discs[n].mid -= zero
 		}
 	}
-	p.conus = p.vertebrae[firstLumbar].top + d01(p.rootSeed)*30 - 8
+	p.conus = p.vertebrae[firstSacral-p.lumbar].top + d01(p.rootSeed)*30 - 8
 }
 
 // d01 turns any number into one in 0..1.
@@ -195,8 +174,8 @@ func d01(x float64) float64 { return x*7.31 - math.Floor(x*7.31) }
 // bend chooses the lordosis: the slope of the sacrum, and how the angles are
 // shared by the levels (most of it below L4).
 func (p *patient) bend(d dice) {
-	slope := d.about(37, 6)
-	lordosis := min(max(d.about(slope+7, 6), 12), 60)
+	slope := d.about(37, 6+3*p.variety)
+	lordosis := min(max(d.about(slope+7, 6+4*p.variety), 5), 72)
 	share := [6]float64{0.36, 0.24, 0.17, 0.12, 0.08, 0.03}
 	var knots []knot
 	angle := slope
@@ -211,9 +190,9 @@ func (p *patient) bend(d dice) {
 		knots = append(knots, at[n])
 	}
 	sacral := slope + d.between(6, 16)
-	for n, turn := range []float64{0, 4, -14, -45, -75} {
+	for n, turn := range []float64{0, 4, -14, -40, -62, -85, -100} {
 		v := p.vertebrae[firstSacral+n]
 		knots = append(knots, knot{(v.top+v.bottom)/2 + 4, sacral + turn})
 	}
-	p.curve = newCurve(knots, p.vertebrae[0].top-60, p.vertebrae[vertebraSum-1].bottom+40, p.vertebrae[firstLumbar+2].top+14)
+	p.curve = newCurve(knots, p.kyphosis, p.vertebrae[0].top-60, p.vertebrae[vertebraSum-1].bottom+40, p.vertebrae[firstLumbar+2].top+14)
 }

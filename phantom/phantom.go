@@ -94,7 +94,8 @@ type Case struct {
 // build draws an anatomy with its pathology.
 func build(seed uint64, o Options) *patient {
 	p := newPatient(seed, o.Pathology, o.Variety)
-	p.drawNarrowings(seed, o.Pathology)
+	p.drawNarrowings(seed, o.Pathology, o.PathologyLevel)
+	p.drawDisease(seed, o.Pathology)
 	p.finish(seed)
 	if !o.NoLesions {
 		p.drawLesions(seed, o)
@@ -105,7 +106,7 @@ func build(seed uint64, o Options) *patient {
 // Generate makes the study of one seed.
 func Generate(seed uint64, o Options) *Case {
 	p := build(seed, o)
-	a := newAcquisition(seed, o, p, o.techniques(newDice(seed, streamVariety)))
+	a := newAcquisition(seed, o, p, o.techniques(newDice(seed, streamTiming)))
 	c := &Case{Seed: seed, Scanner: a.scanner}
 	c.Study = p.header(seed, a)
 	truth := a.sagittal(c)

@@ -315,7 +315,7 @@ func TestUID_IsValidAndItsOwn(t *testing.T) {
 
 func TestLocate_UndoesSpotOnACurvedSpine(t *testing.T) {
 	p := newPatient(12, 0.5, 1)
-	p.drawNarrowings(12, 0.5)
+	p.drawNarrowings(12, 0.5, 0)
 	p.finish(12)
 	p.scoliosis.bends[0].sway = 24
 	p.tabulate()

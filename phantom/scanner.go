@@ -69,13 +69,19 @@ func (p *patient) matters(d dice, field float64) [tissueCount]matter {
 	m := baseMatter()
 	age := float64(p.age)
 	fat := min(max(d.about(0.26+0.0035*age, 0.07), 0.12), 0.75)
+	if p.age < 18 {
+		fat *= 0.45 + 0.5*age/18 // red marrow
+	}
 	m[tMarrow].fat = fat
 	m[tMarrowAbove].fat = fat * d.between(0.85, 1)
 	m[tMarrowSacrum].fat = min(fat*d.between(1, 1.3), 0.85)
 	for n := range p.discs {
 		g := p.discs[n].degeneration
 		water := 165*(1-g)*(1-g) + 34
-		m[tNucleus+tissue(n)] = matter{pd: 0.85 - 0.25*g, t1: 1250 - 350*g, t2: water * d.about(1, 0.06), texture: 0.08 + 0.1*g, grain: 1.2}
+		nucleus := matter{pd: 0.85 - 0.25*g, t1: 1250 - 350*g, t2: water * d.about(1, 0.06), texture: 0.08 + 0.1*g, grain: 1.2, star: 150 - 100*g}
+		inner := nucleus
+		inner.pd, inner.t2 = (nucleus.pd+m[tAnnulus].pd)/2, (0.8*nucleus.t2+1.2*m[tAnnulus].t2)/2
+		m[tNucleus+tissue(n)], m[tInner+tissue(n)] = nucleus, inner
 	}
 	for n, l := range p.lesions {
 		for i := range 3 {

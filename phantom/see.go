@@ -83,7 +83,9 @@ func (v *vote) winner(n int) uint8 {
 func (p *patient) voxel(pic *picture, n int, c volume.Vec3, a *volume.Affine, pal *palette, at sampling, votes *vote) {
 	var water, fat [maxChannels]float32
 	votes.lesion = 0
-	for m, o := range at {
+	n0 := len(at) - 1
+	for m := n0; m >= 0; m-- { // the middle first: where it is calm, it is enough
+		o := at[m]
 		x := c[0] + a[0][0]*o[0] + a[0][1]*o[1] + a[0][2]*o[2]
 		y := c[1] + a[1][0]*o[0] + a[1][1]*o[1] + a[1][2]*o[2]
 		z := c[2] + a[2][0]*o[0] + a[2][1]*o[1] + a[2][2]*o[2]
@@ -98,6 +100,11 @@ func (p *patient) voxel(pic *picture, n int, c volume.Vec3, a *volume.Affine, pa
 				water[q] += pal.water[t][q] * gain
 				fat[q] += pal.fat[t][q] * gain
 			}
+		}
+		if m == n0 && calm(t) {
+			at = at[n0:]
+			votes.labels[0] = label
+			break
 		}
 	}
 	if pal != nil {
@@ -120,4 +127,10 @@ func (pal *palette) gain(f *noiseField, t tissue, x, y, z float64) float32 {
 		g += c * float32(f.smooth(x*0.13, y*0.13+7, z*0.13))
 	}
 	return max(g, 0)
+}
+
+// calm tissues are large and far from what is labelled: one sample stands for the
+// voxel.
+func calm(t tissue) bool {
+	return t == tAir || t >= tBowelWall && t <= tLiver || t >= tBladder && t <= tMesentery
 }

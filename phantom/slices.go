@@ -6,7 +6,9 @@ const sliceStepMM = 0.25
 
 // slice is everything that depends on s alone.
 type slice struct {
+	s                  float32
 	vert, disc         int16   // the vertebra at s, and the nearest disc
+	push               float32 // how far a crushed body's rear wall stands out, mm
 	shift, sway        float32 // listhesis along u and scoliosis along x, mm
 	lean               float32 // of the curve to the left, dx/ds
 	sin, cos           float32 // of the vertebra's turn about the curve
@@ -24,14 +26,6 @@ func (p *patient) at(s float64) *slice {
 	return &p.slices[min(max(i, 0), len(p.slices)-1)]
 }
 
-// sacKnots: half depth, half width, gap in front, gap behind of the thecal sac at
-// the middle of vertebrae T8, .., S5 (mm).
-var sacKnots = [vertebraSum][4]float64{
-	{6.2, 8, 0.8, 1.5}, {6.2, 8, 0.8, 1.5}, {6.4, 8, 0.8, 1.5}, {6.8, 8.5, 0.8, 1.5}, {7.3, 9.2, 0.8, 1.6},
-	{7.5, 9.8, 1, 2}, {7.2, 10, 1.2, 2.4}, {6.9, 10.2, 1.4, 2.8}, {6.7, 10.6, 1.7, 3}, {6.4, 10.2, 2.6, 3.4},
-	{4.8, 7.5, 4.2, 3}, {2.8, 4.5, 3.4, 2.4}, {0.3, 0.5, 3, 3}, {0, 0, 2, 2}, {0, 0, 1, 1},
-}
-
 // tabulate fills the table of slices.
 func (p *patient) tabulate() {
 	n := int((p.vertebrae[vertebraSum-1].bottom + 40 - p.curve.from) / sliceStepMM)
@@ -39,6 +33,7 @@ func (p *patient) tabulate() {
 	for i := range p.slices {
 		s := p.curve.from + float64(i)*sliceStepMM
 		sl := &p.slices[i]
+		sl.s = float32(s)
 		p.scoliosis.lay(sl, s)
 		p.nearest(sl, s)
 		p.outline(sl, s)
@@ -93,6 +88,8 @@ func (p *patient) outline(sl *slice, s float64) {
 	sl.halfW = float32(w*slim - corner + lip*0.8)
 	sl.front = float32(front*slim - corner + lip)
 	sl.back = float32(back*(1-0.35*v.waist*(1-in*in)) - corner*0.5)
+	sl.push = float32(v.fracture.push * (1 - in*in))
+	sl.back += sl.push
 	sl.wall = sl.back
 }
 
@@ -120,8 +117,8 @@ func (p *patient) sac(sl *slice, s float64) {
 	}
 	near := float64(sl.near)
 	gap := k[2]*(1-0.55*near) + 0.8*(1-near)
-	behind := k[3] * (0.45 + 0.75*near)
-	wall := float64(sl.wall)
+	behind := k[3] * (0.45 + 1.15*near)
+	wall := float64(sl.wall - sl.push)
 	sl.sacA, sl.sacB = float32(a), float32(b)
 	sl.sacC = float32(wall + gap + a)
 	sl.roof = float32(wall + gap + 2*a + behind)

@@ -42,9 +42,32 @@ const (
 	tModic1
 	tModic2
 	tPelvicFat
+	tModic3
+	tGrowth
+	tOedema
+	tHaemangioma
+	tIsland
+	tMarrowPatch
+	tIliac
+	tRib
+	tCartilage
+	tCystWall
+	tScar
+	tMetal
+	tBrightArtery
+	tCava
+	tMuscleDark
+	tBladder
+	tUterus
+	tProstate
+	tSpleen
+	tKidneySinus
+	tLung
+	tMesentery
 	tNucleus    // + number of the disc, up to maxDiscs
-	maxDiscs    = 16
-	tLesion     = tNucleus + maxDiscs // + 3*number of the lesion: body, patches, rim
+	maxDiscs    = 20
+	tInner      = tNucleus + maxDiscs // inner annulus, + number of the disc
+	tLesion     = tInner + maxDiscs   // + 3*number of the lesion: body, patches, rim
 	maxLesions  = 6
 	tissueCount = int(tLesion) + 3*maxLesions
 )
@@ -78,15 +101,15 @@ func baseMatter() [tissueCount]matter {
 	m[tSkin] = stuff(0.6, 900, 40, 0.1, 0.1, 1)
 	m[tFat] = stuff(0.3, 800, 40, 0.95, 0.07, 2)
 	m[tSepta] = stuff(0.5, 800, 35, 0.45, 0.1, 1)
-	m[tMuscle] = stuff(0.8, 900, 38, 0.06, 0.22, 1.1)
-	m[tMuscleFat] = stuff(0.7, 850, 40, 0.7, 0.25, 1)
+	m[tMuscle] = stuff(0.8, 900, 38, 0.06, 0.3, 0.4)
+	m[tMuscleFat] = stuff(0.7, 850, 40, 0.7, 0.4, 0.4)
 	m[tFascia] = stuff(0.25, 700, 18, 0.05, 0.2, 1)
 	m[tCortical] = stuff(0.12, 500, 12, 0.05, 0.1, 1)
-	m[tMarrow] = stuff(0.75, 850, 52, 0.42, 0.13, 1.3)
-	m[tMarrowSacrum] = stuff(0.72, 850, 52, 0.52, 0.16, 1.4)
-	m[tMarrowAbove] = stuff(0.75, 850, 52, 0.38, 0.12, 1.3)
+	m[tMarrow] = stuff(0.75, 850, 52, 0.42, 0.3, 0.36)
+	m[tMarrowSacrum] = stuff(0.72, 850, 52, 0.52, 0.3, 0.36)
+	m[tMarrowAbove] = stuff(0.75, 850, 52, 0.38, 0.3, 0.36)
 	m[tBasivertebral] = stuff(0.9, 1300, 130, 0.25, 0.15, 1)
-	m[tAnnulus] = stuff(0.5, 700, 26, 0, 0.14, 1)
+	m[tAnnulus] = stuff(0.5, 700, 26, 0, 0.35, 0.4)
 	m[tFlavum] = stuff(0.5, 750, 26, 0.06, 0.1, 1)
 	m[tLigament] = stuff(0.3, 700, 20, 0.05, 0.1, 1)
 	m[tInterspinous] = stuff(0.6, 800, 32, 0.35, 0.4, 0.7)
@@ -111,7 +134,29 @@ func baseMatter() [tissueCount]matter {
 	m[tModic1] = stuff(0.85, 1300, 95, 0.12, 0.15, 1.3)
 	m[tModic2] = stuff(0.5, 850, 50, 0.82, 0.12, 1.3)
 	m[tPelvicFat] = stuff(0.4, 800, 45, 0.88, 0.2, 1.5)
-	for _, t := range []tissue{tMarrow, tMarrowSacrum, tMarrowAbove, tModic1, tModic2} {
+	m[tModic3] = stuff(0.3, 800, 28, 0.05, 0.12, 1.3)
+	m[tGrowth] = stuff(0.6, 900, 34, 0.05, 0.1, 1)
+	m[tOedema] = stuff(0.88, 1350, 95, 0.06, 0.12, 2)
+	m[tHaemangioma] = stuff(0.8, 900, 110, 0.6, 0.3, 0.8)
+	m[tIsland] = stuff(0.15, 700, 20, 0.02, 0.1, 1)
+	m[tMarrowPatch] = stuff(0.6, 850, 50, 0.72, 0.15, 1.5)
+	m[tIliac] = stuff(0.72, 850, 52, 0.5, 0.3, 0.36)
+	m[tRib] = stuff(0.75, 850, 52, 0.4, 0.3, 0.36)
+	m[tCartilage] = stuff(0.65, 900, 34, 0, 0.1, 1)
+	m[tCystWall] = stuff(0.3, 700, 22, 0, 0.1, 1)
+	m[tScar] = stuff(0.65, 900, 42, 0.12, 0.35, 1)
+	m[tMetal] = stuff(0.005, 900, 20, 0, 0, 1)
+	m[tBrightArtery] = stuff(0.9, 1400, 160, 0, 0.25, 2)
+	m[tCava] = stuff(0.3, 1300, 110, 0, 0.3, 2)
+	m[tMuscleDark] = stuff(0.72, 900, 34, 0.03, 0.18, 1.1)
+	m[tBladder] = stuff(1, 3500, 700, 0, 0.03, 2)
+	m[tUterus] = stuff(0.8, 1100, 75, 0, 0.2, 3)
+	m[tProstate] = stuff(0.8, 1150, 82, 0, 0.25, 2)
+	m[tSpleen] = stuff(0.85, 1050, 72, 0, 0.06, 2)
+	m[tKidneySinus] = stuff(0.6, 900, 70, 0.6, 0.3, 1)
+	m[tLung] = stuff(0.08, 1100, 35, 0, 0.5, 1.5)
+	m[tMesentery] = stuff(0.45, 800, 48, 0.8, 0.3, 1.2)
+	for _, t := range []tissue{tIliac, tRib, tOedema, tMarrowPatch, tMarrow, tMarrowSacrum, tMarrowAbove, tModic1, tModic2} {
 		m[t].star, m[t].cloud = 14, 0.1 // trabeculae dephase
 	}
 	for _, t := range []tissue{tCSF, tNucleus, tKidney, tFacetFluid} {
