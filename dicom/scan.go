@@ -71,29 +71,33 @@ func (f *finder) follow(ctx context.Context, ref FileRef, err error) error {
 
 // scanAll reads headers on all cores and tells how many are done.
 func scanAll(ctx context.Context, z *zips, refs []FileRef, progress func(done int, what string)) ([]scanned, error) {
+	workers := runtime.GOMAXPROCS(0)
+	chunk := min(16, 1+len(refs)/(16*workers)) // of files, so that many small ones are cheap to hand out
 	out := make([]scanned, len(refs))
-	finished := make(chan int, 64)
+	finished := make(chan int, workers)
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(refs)) {
+	for range min(workers, len(refs)) {
 		wg.Go(func() {
-			for ctx.Err() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= len(refs) {
-					return
+			for from := int(next.Add(int64(chunk))) - chunk; from < len(refs); from = int(next.Add(int64(chunk))) - chunk {
+				for i := from; i < min(from+chunk, len(refs)) && ctx.Err() == nil; i++ {
+					out[i].slices, out[i].err = readHeaders(z, refs[i])
 				}
-				out[i].slices, out[i].err = readHeaders(z, refs[i])
 				select {
-				case finished <- i:
+				case finished <- from:
 				case <-ctx.Done():
+					return
 				}
 			}
 		})
 	}
-	for done := 0; done < len(refs) && ctx.Err() == nil; done++ {
+	for done := 0; done < len(refs) && ctx.Err() == nil; {
 		select {
-		case i := <-finished:
-			progress(done, filepath.Base(refs[i].String()))
+		case from := <-finished:
+			for _, ref := range refs[from:min(from+chunk, len(refs))] {
+				progress(done, filepath.Base(ref.String()))
+				done++
+			}
 		case <-ctx.Done():
 		}
 	}

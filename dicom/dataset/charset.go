@@ -22,6 +22,9 @@ func charsetNames(value []byte) []string {
 // charsetName undoes the misspellings that other readers accept too.
 func charsetName(s string) string {
 	s = strings.ToUpper(strings.Trim(s, " \x00"))
+	if strings.HasPrefix(s, "ISO_IR ") {
+		return s
+	}
 	letters := strings.NewReplacer("_", "", "-", "", " ", "").Replace(s)
 	switch {
 	case strings.HasPrefix(letters, "ISO2022IR"):

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+	"sort"
 )
 
 // Element is one data element. What was parsed points into the file's bytes.
@@ -45,7 +46,8 @@ func (d *Dataset) Find(t Tag) *Element {
 
 // at finds a tag among the parsed elements.
 func (d *Dataset) at(t Tag) (int, bool) {
-	return slices.BinarySearchFunc(d.parsed, t, func(e Element, t Tag) int { return cmp.Compare(e.Tag, t) })
+	i := sort.Search(len(d.parsed), func(i int) bool { return d.parsed[i].Tag >= t })
+	return i, i < len(d.parsed) && d.parsed[i].Tag == t
 }
 
 // Put adds an element or replaces the one of its tag.

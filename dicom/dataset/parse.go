@@ -42,7 +42,7 @@ func parse(w *window) (*File, error) {
 }
 
 func parseFile(w *window) (*File, error) {
-	p := &parser{window: w, log: &log{}, bound: w.size}
+	p := &parser{window: w, log: &log{}, bound: w.size, stack: make([]Element, 0, 96)}
 	if err := p.skipPreamble(); err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (p *parser) meta() (*Dataset, error) {
 		p.warn(faultMetaLength, tagMetaLength)
 	}
 	ds := &Dataset{}
-	p.fill(ds, 0)
+	p.fill(ds, 0, true)
 	return ds, nil
 }
 

@@ -37,29 +37,41 @@ func (p *parser) dataset(end, depth int, open bool) (*Dataset, error) {
 	err := p.elements(end, depth, open)
 	ds.charset = p.charset
 	p.charset, p.bound = charset, bound
-	p.fill(ds, start)
+	p.fill(ds, start, depth > 0)
 	return ds, err
 }
 
 // fill gives a data set the elements on the stack from start on, sorted, each tag
-// once.
-func (p *parser) fill(ds *Dataset, start int) {
-	read := p.stack[start:]
-	byTag := func(a, b Element) int { return cmp.Compare(a.Tag, b.Tag) }
-	if !slices.IsSortedFunc(read, byTag) {
+// once. The outermost data set of a file takes the stack itself.
+func (p *parser) fill(ds *Dataset, start int, inner bool) {
+	all := p.stack
+	read := all[start:]
+	rising, twice := true, false
+	for i := 1; i < len(read); i++ {
+		rising = rising && read[i-1].Tag <= read[i].Tag
+		twice = twice || read[i-1].Tag == read[i].Tag
+	}
+	if !rising {
 		p.warn(faultOrder, read[0].Tag)
-		slices.SortStableFunc(read, byTag)
+		slices.SortStableFunc(read, func(a, b Element) int { return cmp.Compare(a.Tag, b.Tag) })
 	}
-	ds.parsed = make([]Element, 0, len(read))
-	for _, e := range read {
-		if n := len(ds.parsed); n > 0 && ds.parsed[n-1].Tag == e.Tag {
-			p.warn(faultTwice, e.Tag)
-			continue
+	if ds.parsed, p.stack = read, nil; start > 0 || inner {
+		ds.parsed, p.stack = slices.Clone(read), all[:start]
+		clear(read)
+	}
+	if !rising || twice {
+		p.dropTwins(ds)
+	}
+}
+
+// dropTwins keeps the first element of each tag.
+func (p *parser) dropTwins(ds *Dataset) {
+	ds.parsed = slices.CompactFunc(ds.parsed, func(a, b Element) bool {
+		if a.Tag == b.Tag {
+			p.warn(faultTwice, a.Tag)
 		}
-		ds.parsed = append(ds.parsed, e)
-	}
-	clear(read)
-	p.stack = p.stack[:start]
+		return a.Tag == b.Tag
+	})
 }
 
 // elements reads the elements of one data set onto the stack.
@@ -151,9 +163,9 @@ func (p *parser) header() (header, error) {
 	switch {
 	case h.tag.Group() == groupItem:
 		h.length = p.enc.order.Uint32(b[4:])
-	case !p.enc.explicit:
+	case !p.enc.explicit && !p.named(h.tag, b):
 		h.vr, h.length = h.tag.VR(), p.enc.order.Uint32(b[4:])
-	case !isVR(b[4:6]):
+	case p.enc.explicit && !isVR(b[4:6]):
 		p.unnamed(&h, b)
 	default:
 		h.vr, h.length = nameOfVR(b[4:6]), uint32(p.enc.order.Uint16(b[6:]))
@@ -177,6 +189,17 @@ func (p *parser) longHeader(h header) (header, error) {
 	p.at += 12
 	h.length = p.enc.order.Uint32(b[8:])
 	return h, nil
+}
+
+// named reports an element with a VR in an implicit data set: the letters would
+// make a length that the file does not have.
+func (p *parser) named(t Tag, b []byte) bool {
+	n := p.enc.order.Uint32(b[4:])
+	if !knownVR(b[4:6]) || n == undefinedLength || int64(n) <= int64(p.left()-8) {
+		return false
+	}
+	p.warn(faultExplicit, t)
+	return true
 }
 
 // unnamed reads the header of an element whose VR is no letters in an explicit

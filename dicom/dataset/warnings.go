@@ -31,6 +31,7 @@ const (
 	faultZlib          = "the deflated data have a zlib header"
 	faultDeflateCut    = "the deflated data end early"
 	faultImplicit      = "elements without a value representation among those with one"
+	faultExplicit      = "elements with a value representation among those without one"
 	faultVR            = "a value representation that is none"
 	faultOddLength     = "a value of odd length"
 	faultOrder         = "tags out of order"
