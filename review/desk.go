@@ -48,6 +48,7 @@ type Desk struct {
 	db     *store.DB
 	author string
 	reader *reader
+	typed  typed
 }
 
 // Words of the store that the window and the commands use too.

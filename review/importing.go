@@ -30,9 +30,24 @@ type ImportedCase struct {
 	Grids []volume.Grid
 }
 
-// Import takes studies into the worklist: DICOM folders, files and zip files, and
-// NIfTI or MetaImage volumes whose name tells the sequence. It copies no images.
+// Import takes studies into the worklist: DICOM folders, files and zip files, NIfTI
+// or MetaImage volumes whose name tells the sequence, and studies of archives as
+// dicomweb:NAME/STUDYUID. It copies no images but those of an archive, which it keeps
+// beside the database.
 func (d *Desk) Import(ctx context.Context, paths []string, p Progress) (ImportResult, error) {
+	local, got, err := d.retrieveAll(ctx, paths, p)
+	if err != nil {
+		return ImportResult{}, err
+	}
+	result, err := d.importLocal(ctx, local, p)
+	if err != nil {
+		return result, err
+	}
+	return result, d.recordRetrieved(ctx, got, &result)
+}
+
+// importLocal is Import of what lies on this machine.
+func (d *Desk) importLocal(ctx context.Context, paths []string, p Progress) (ImportResult, error) {
 	var result ImportResult
 	others, volumes, err := sortPaths(ctx, paths)
 	if err != nil {
