@@ -44,9 +44,9 @@ func (e *env) withDesk(f func(*review.Desk) error) error {
 
 // withCase runs f with a case of the worklist open.
 func (e *env) withCase(word string, f func(*review.Desk, *review.Session) error) error {
-	id, err := strconv.ParseInt(word, 10, 64)
+	id, err := caseNumber(word)
 	if err != nil {
-		return badUsage("%q is no case number; columna list shows them", word)
+		return err
 	}
 	return e.withDesk(func(d *review.Desk) error {
 		s, err := d.OpenCase(e.ctx, id, e.progress())
@@ -56,6 +56,14 @@ func (e *env) withCase(word string, f func(*review.Desk, *review.Session) error)
 		defer s.Close(e.ctx)
 		return f(d, s)
 	})
+}
+
+func caseNumber(word string) (int64, error) {
+	id, err := strconv.ParseInt(word, 10, 64)
+	if err != nil {
+		return 0, badUsage("%q is no case number; columna list shows them", word)
+	}
+	return id, nil
 }
 
 // openWindow is columna without a command.
