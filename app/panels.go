@@ -166,27 +166,20 @@ func paragraph(s string) *widget.Label {
 
 // refreshAbout lists the series and the models behind the result.
 func (p *panels) refreshAbout() {
-	var b strings.Builder
+	p.about.RemoveAll()
 	st := p.room.session.Study()
 	for n := range st.Series {
-		s := &st.Series[n]
-		if s.Volume == nil {
-			continue
-		}
-		sp := s.Volume.SpacingMM()
-		fmt.Fprintf(&b, "%s %s, %d × %d × %d, %.2f × %.2f × %.1f mm\n", s.Sequence, s.Plane, s.Volume.Size[0], s.Volume.Size[1], s.Volume.Size[2], sp[0], sp[1], sp[2])
-		for _, w := range s.Warnings {
-			fmt.Fprintf(&b, "    %s\n", w)
+		if s := &st.Series[n]; s.Volume != nil {
+			p.aboutSeries(s)
 		}
 	}
 	if a := p.room.session.Analysis(); a != nil {
-		b.WriteString("\n")
+		var b strings.Builder
 		for _, m := range a.Models {
 			fmt.Fprintf(&b, "model %s %s, not validated for clinical use\n", m.Name, shortHash(m.SHA256))
 		}
+		p.about.Add(paragraph(strings.TrimSpace(b.String())))
 	}
-	p.about.RemoveAll()
-	p.about.Add(paragraph(strings.TrimSpace(b.String())))
 	p.about.Refresh()
 }
 

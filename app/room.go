@@ -259,6 +259,9 @@ func (r *room) changed(c review.Change) {
 		r.dropLesionHeat()
 		defer r.updateHeat()
 	}
+	if c.Series {
+		r.rehang()
+	}
 	if r.stroke { // the panels follow when the stroke ends
 		return
 	}

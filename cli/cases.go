@@ -17,6 +17,7 @@ import (
 	"columna/report"
 	"columna/review"
 	"columna/spine"
+	"columna/volume"
 )
 
 // desk opens the database.
@@ -110,13 +111,11 @@ func newImportJSON(r review.ImportResult) importJSON {
 	for _, c := range r.Cases {
 		j := caseJSON{ID: c.ID, PatientID: c.Study.PatientID, Series: []seriesJSON{}}
 		for i := range c.Study.Series {
-			s := &c.Study.Series[i]
-			sj := seriesJSON{UID: s.UID, Block: s.Block, Description: s.Description, Sequence: s.Sequence,
-				Plane: s.Plane, Confidence: s.Confidence, Warnings: s.Warnings}
+			var g volume.Grid
 			if i < len(c.Grids) {
-				sj.Size, sj.SpacingMM = c.Grids[i].Size, c.Grids[i].SpacingMM()
+				g = c.Grids[i]
 			}
-			j.Series = append(j.Series, sj)
+			j.Series = append(j.Series, newSeriesJSON(&c.Study.Series[i], g))
 		}
 		out.Cases = append(out.Cases, j)
 	}
@@ -130,7 +129,7 @@ func (e *env) printImport(r importJSON) error {
 		for _, s := range c.Series {
 			rows = append(rows, []string{"", string(s.Sequence), string(s.Plane), fmt.Sprintf("%dx%dx%d", s.Size[0], s.Size[1], s.Size[2]),
 				fmt.Sprintf("%.2f x %.2f x %.2f mm", s.SpacingMM[0], s.SpacingMM[1], s.SpacingMM[2]),
-				fmt.Sprintf("%.0f %% sure", 100*s.Confidence), s.Description, strings.Join(s.Warnings, "; ")})
+				s.sure(), s.Description, strings.Join(s.Warnings, "; ")})
 		}
 	}
 	if err := e.table(rows); err != nil {

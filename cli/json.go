@@ -32,6 +32,7 @@ type seriesJSON struct {
 	Size        [3]int         `json:"size"`
 	SpacingMM   volume.Vec3    `json:"spacing_mm"`
 	Confidence  float64        `json:"confidence"`
+	CorrectedBy string         `json:"corrected_by,omitempty"`
 	Warnings    []string       `json:"warnings,omitempty"`
 }
 

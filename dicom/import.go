@@ -188,7 +188,7 @@ func describe(st *stack, l *layout, axis volume.Vec3) spine.Series {
 	if sure < 0.7 {
 		s.Warnings = append(s.Warnings, "plane doubtful: the slices stand at more than 45 degrees to it")
 	}
-	s.SOPUIDs, s.Frames, s.Filled = l.sources(st.files(), first.sopClass)
+	s.SOPUIDs, s.Frames, s.Gaps = l.sources(st.files(), first.sopClass)
 	return s
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,8 +38,8 @@ func TestImport_PlacesShuffledFlippedAndObliqueSeriesInThePatient(t *testing.T) 
 		if info, err := os.Stat(res.Files[Key(s)][0].Path); err != nil || info.Mode().Perm() != 0o600 {
 			t.Fatalf("a written slice is not its owner's alone: %v, %v", info.Mode(), err)
 		}
-		if len(s.SOPUIDs) != size[2] || s.Filled != nil {
-			t.Fatalf("%d image UIDs for %d slices, filled %v", len(s.SOPUIDs), size[2], s.Filled)
+		if len(s.SOPUIDs) != size[2] || s.Gaps != nil {
+			t.Fatalf("%d image UIDs for %d slices, gaps %v", len(s.SOPUIDs), size[2], s.Gaps)
 		}
 	}
 }
@@ -126,6 +127,9 @@ func TestLoadSeries_FillsAMissingSliceAndSaysSo(t *testing.T) {
 	}
 	if !volume.SameGrid(v.Grid, loaded.Grid) {
 		t.Fatal("the grid lost its missing slice")
+	}
+	if !slices.Equal(got.Gaps, []bool{false, false, false, true, false, false, false}) {
+		t.Errorf("gaps %v", got.Gaps)
 	}
 	want := (v.At(2, 2, 2) + v.At(2, 2, 4)) / 2
 	if d := loaded.At(2, 2, 3) - want; math.Abs(float64(d)) > 0.01 {

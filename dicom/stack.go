@@ -15,6 +15,7 @@ const (
 	sameDirection  = 5e-4 // radians: 0.15 mm at the edge of 300 mm
 	sameEchoMS     = 0.05 // scanners round the echo time, slice by slice
 	blockGap       = 3.5  // a gap of so many slice steps begins a new block
+	maxAwaySteps   = 0.6  // farther from every image a slice is a gap
 	maxShearPx     = 0.5  // how far origins may leave the straight line
 )
 
@@ -365,28 +366,33 @@ func (s *slice) thicknessOr(mm float64) float64 {
 }
 
 // sources names, for each slice of the grid, the image nearest to it, with its
-// frame number in a multi-frame object, and whether it had to be interpolated.
-func (l *layout) sources(files []FileRef, sopClass string) (sop []string, frames []int, filled []bool) {
+// frame number in a multi-frame object, and whether a gap is there.
+func (l *layout) sources(files []FileRef, sopClass string) (sop []string, frames []int, gaps []bool) {
+	step := 0.0
+	if n := len(l.planes); n > 1 {
+		step = (files[len(files)-1].PositionMM - files[0].PositionMM) / float64(n-1)
+	}
 	for _, p := range l.planes {
 		f := files[p.a]
 		if p.f > 0.5 {
 			f = files[p.b]
 		}
-		sop, frames, filled = append(sop, f.SOPUID), append(frames, f.Frame+1), append(filled, p.a != p.b)
+		away := math.Min(p.f, 1-p.f) * (files[p.b].PositionMM - files[p.a].PositionMM)
+		sop, frames, gaps = append(sop, f.SOPUID), append(frames, f.Frame+1), append(gaps, away > maxAwaySteps*step)
 	}
-	if !slices.Contains(filled, true) {
-		filled = nil
+	if !slices.Contains(gaps, true) {
+		gaps = nil
 	}
 	if sopClass != sopEnhancedMR && sopClass != sopLegacyConvertedMR {
 		frames = nil
 	}
-	return sop, frames, filled
+	return sop, frames, gaps
 }
 
 // Slices names, for each of count even slices of a series that Import found in
 // files, what spine.Series holds of them: the nearest image, its frame number, and
-// whether the slice was interpolated.
-func Slices(files []FileRef, sopClass string, count int) (sop []string, frames []int, filled []bool) {
+// whether a gap is there.
+func Slices(files []FileRef, sopClass string, count int) (sop []string, frames []int, gaps []bool) {
 	st := &stack{}
 	for _, f := range files {
 		st.slices = append(st.slices, &slice{ref: f})

@@ -166,13 +166,17 @@ func analysed(t *testing.T) (*Desk, *Session) {
 // paint draws one stroke of S1 at a point that is background.
 func paint(t *testing.T, s *Session, mm volume.Vec3) {
 	t.Helper()
-	if err := s.BeginStroke(annotate.Stroke{Label: spine.S1, RadiusMM: 6, Sphere: true}); err != nil {
+	if err := tryPaint(s, mm); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func tryPaint(s *Session, mm volume.Vec3) error {
+	if err := s.BeginStroke(annotate.Stroke{Label: spine.S1, RadiusMM: 6, Sphere: true}); err != nil {
+		return err
 	}
 	s.StrokeTo(mm)
-	if err := s.EndStroke(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	return s.EndStroke(context.Background())
 }
 
 // labelAt reads the live mask at a point.

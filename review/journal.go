@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"columna/annotate"
+	"columna/spine"
 	"columna/store"
 	"columna/volume"
 )
@@ -21,11 +22,12 @@ type journal struct {
 	origin    int64  // the analysis that the mask goes back to, 0 for none
 	done      []annotate.Delta
 	undone    []annotate.Delta
-	clean     int // len(done) at which the mask is the stored one, -1 for never again
-	floor     int // len(done) when the journal on disk was empty
-	redoable  int // newest undone edits that the entries on disk know
-	entries   int // on disk
-	recovered int // entries that were there when the case was opened
+	clean     int   // len(done) at which the mask is the stored one, -1 for never again
+	floor     int   // len(done) when the journal on disk was empty
+	redoable  int   // newest undone edits that the entries on disk know
+	entries   int   // on disk
+	last      int64 // the number of the last of them, 0 for none
+	recovered int   // entries that were there when the case was opened
 	// plain: undo and redo are written as edits, because the entries on disk no
 	// longer have the history that the editor has (undone beyond a save).
 	plain bool
@@ -55,7 +57,7 @@ func (j *journal) dirty() bool { return len(j.done) != j.clean }
 // saved begins an empty journal on a new version; the history stays.
 func (j *journal) saved(version int) {
 	j.base, j.version = versionBase(version), version
-	j.clean, j.floor, j.redoable, j.entries, j.plain = len(j.done), len(j.done), 0, 0, false
+	j.clean, j.floor, j.redoable, j.entries, j.last, j.plain = len(j.done), len(j.done), 0, 0, 0, false
 }
 
 // asEdit turns an undo or redo that the entries on disk could not repeat into the
@@ -81,10 +83,11 @@ func (s *Session) write(ctx context.Context, kind string, d annotate.Delta) erro
 			return err
 		}
 	}
-	if _, err := s.desk.db.AppendJournal(ctx, s.id, s.journal.base, kind, data); err != nil {
+	seq, err := s.desk.db.AppendJournal(ctx, s.id, s.journal.last, s.journal.base, kind, data)
+	if err != nil {
 		return err
 	}
-	s.journal.entries++
+	s.journal.entries, s.journal.last = s.journal.entries+1, seq
 	return nil
 }
 
@@ -96,7 +99,7 @@ func (s *Session) clearJournal(ctx context.Context, reason string) error {
 	if err := s.desk.db.DiscardJournal(ctx, s.id, 0, s.desk.author, reason); err != nil {
 		return err
 	}
-	s.journal.entries = 0
+	s.journal.entries, s.journal.last = 0, 0
 	return nil
 }
 
@@ -113,8 +116,14 @@ func fromVersion(c *store.Correction) journal {
 func fromAnalysis(id int64) journal {
 	return journal{base: "analysis:" + strconv.FormatInt(id, 10), origin: id}
 }
-func fromNothing(series string) journal { return journal{base: "empty:" + series} }
-func versionBase(n int) string          { return "version:" + strconv.Itoa(n) }
+func fromNothing(s *spine.Series) journal {
+	base := "empty:" + s.UID
+	if s.Block > 0 {
+		base += "/" + strconv.Itoa(s.Block)
+	}
+	return journal{base: base}
+}
+func versionBase(n int) string { return "version:" + strconv.Itoa(n) }
 
 // loadMask opens the latest version of the mask, else the AI's, and plays the
 // strokes again that no version holds.
@@ -163,7 +172,7 @@ func (s *Session) recover(ctx context.Context, entries []store.JournalEntry) err
 			good++
 		}
 	}
-	s.journal.entries, s.journal.recovered = len(entries), good
+	s.journal.entries, s.journal.recovered, s.journal.last = len(entries), good, entries[len(entries)-1].Seq
 	if err != nil {
 		return s.dropFrom(ctx, entries, good, err)
 	}
@@ -183,10 +192,10 @@ func (s *Session) dropFrom(ctx context.Context, entries []store.JournalEntry, go
 	if err := s.desk.db.DiscardJournal(ctx, s.id, entries[good].Seq, s.desk.author, what); err != nil {
 		return err
 	}
-	s.journal.entries = good
 	if good == 0 {
 		return s.openLatest(ctx)
 	}
+	s.journal.entries, s.journal.last = good, entries[good-1].Seq
 	return nil
 }
 
@@ -219,11 +228,12 @@ func (s *Session) openBase(ctx context.Context, base string) error {
 	kind, word, _ := strings.Cut(base, ":")
 	switch kind {
 	case "empty":
-		n := findSeries(s.study, word)
+		uid, block, _ := strings.Cut(word, "/")
+		n := findBlock(s.study, uid, block)
 		if n == nil {
 			return errors.New("the series that was painted on cannot be read: bring its files back to where they were")
 		}
-		s.start(volume.NewLabelMap(n.Volume.Grid), word, fromNothing(word))
+		s.start(volume.NewLabelMap(n.Volume.Grid), uid, fromNothing(n))
 		return nil
 	case "version", "analysis":
 		id, err := strconv.ParseInt(word, 10, 64)

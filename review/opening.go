@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"sync"
 
 	"columna/dicom"
@@ -103,7 +104,7 @@ func loadOne(ctx context.Context, c *store.Case, n int) error {
 		series.SOPUIDs = nil
 		return nil
 	}
-	series.SOPUIDs, series.Frames, series.Filled = dicom.Slices(dicomFiles(files), series.SOPClassUID, v.Size[2])
+	series.SOPUIDs, series.Frames, series.Gaps = dicom.Slices(dicomFiles(files), series.SOPClassUID, v.Size[2])
 	return nil
 }
 
@@ -131,9 +132,23 @@ func (s *Session) loadResults(ctx context.Context) error {
 	return s.loadMask(ctx)
 }
 
-// findSeries finds a loaded series by UID, the first block of it.
-func findSeries(study *spine.Study, uid string) *spine.Series {
-	n := slices.IndexFunc(study.Series, func(s spine.Series) bool { return s.UID == uid })
+// findSeries finds the loaded series of a UID on whose grid a mask lies, which
+// tells its blocks apart; without such a block, the first.
+func findSeries(study *spine.Study, uid string, g volume.Grid) *spine.Series {
+	for n := range study.Series {
+		if s := &study.Series[n]; s.UID == uid && volume.SameGrid(s.Volume.Grid, g) {
+			return s
+		}
+	}
+	return findBlock(study, uid, "")
+}
+
+// findBlock finds a loaded block of a series by its number in digits, "" for the
+// first that there is.
+func findBlock(study *spine.Study, uid, block string) *spine.Series {
+	n := slices.IndexFunc(study.Series, func(s spine.Series) bool {
+		return s.UID == uid && (block == "" || block == strconv.Itoa(s.Block))
+	})
 	if n < 0 {
 		return nil
 	}

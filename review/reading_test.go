@@ -104,7 +104,7 @@ func TestHeatmap_OfEachKind(t *testing.T) {
 	r.Box = spine.Box{Min: mm.Sub(volume.Vec3{9, 9, 9}), Max: mm.Add(volume.Vec3{9, 9, 9})}
 	for _, r.Kind = range []HeatKind{HeatStenosis, HeatStructure, HeatLesion, HeatAttention} {
 		h, err := d.Heatmap(ctx, r)
-		if err != nil || h.Volume == nil || findSeries(s.Study(), h.SeriesUID) == nil {
+		if err != nil || h.Volume == nil || findBlock(s.Study(), h.SeriesUID, "") == nil {
 			t.Errorf("kind %d: %+v, %v", r.Kind, h, err)
 		}
 	}

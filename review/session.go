@@ -40,6 +40,7 @@ type Change struct {
 	Grades   bool
 	Analysis bool
 	State    bool
+	Series   bool // what a series is
 }
 
 // Cell is one field of the worksheet.
@@ -119,7 +120,7 @@ func (s *Session) Mask() *volume.LabelMap {
 // the study has none.
 func (s *Session) MaskSeries() *spine.Series {
 	if s.maskUID != "" {
-		return findSeries(s.study, s.maskUID)
+		return findSeries(s.study, s.maskUID, s.Mask().Grid)
 	}
 	if base := inference.MaskSeries(s.study); base != nil {
 		return base

@@ -129,7 +129,7 @@ func TestSession_DamagedJournalKeepsTheGoodStrokes(t *testing.T) {
 	ctx := context.Background()
 	d, s := analysed(t)
 	paint(t, s, spotA)
-	if _, err := d.db.AppendJournal(ctx, s.CaseID(), s.journal.base, annotate.KindEdit, []byte("nonsense")); err != nil {
+	if _, err := d.db.AppendJournal(ctx, s.CaseID(), s.journal.last, s.journal.base, annotate.KindEdit, []byte("nonsense")); err != nil {
 		t.Fatal(err)
 	}
 	back := openCase(t, d, s.CaseID())

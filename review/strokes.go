@@ -16,7 +16,7 @@ import (
 func (s *Session) BeginStroke(stroke annotate.Stroke) error {
 	if s.editor == nil {
 		base := s.MaskSeries()
-		s.start(volume.NewLabelMap(base.Volume.Grid), base.UID, fromNothing(base.UID))
+		s.start(volume.NewLabelMap(base.Volume.Grid), base.UID, fromNothing(base))
 	}
 	return s.editor.Begin(stroke)
 }
@@ -160,7 +160,7 @@ func (s *Session) SaveCorrection(ctx context.Context, reason string) (version in
 		return 0, errDrawing
 	}
 	version, err = s.desk.db.SaveCorrection(ctx, store.Correction{
-		CaseID: s.id, Parent: s.journal.version, AnalysisID: s.journal.origin, MaskUID: s.maskUID,
+		CaseID: s.id, Parent: s.journal.version, AnalysisID: s.journal.origin, MaskUID: s.maskUID, Journal: s.journal.last,
 		Mask: s.editor.Mask(), Author: s.desk.author, Reason: reason,
 	})
 	if err != nil {

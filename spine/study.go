@@ -15,6 +15,9 @@ const (
 	OtherSequence Sequence = "OTHER"
 )
 
+// Sequences lists them all.
+func Sequences() []Sequence { return []Sequence{T1, T2, STIR, T2FS, PD, OtherSequence} }
+
 // Plane is the anatomical plane of a series' slices.
 type Plane string
 
@@ -24,6 +27,15 @@ const (
 	Axial    Plane = "axial"
 	Coronal  Plane = "coronal"
 )
+
+// Planes lists them all.
+func Planes() []Plane { return []Plane{Sagittal, Axial, Coronal} }
+
+// sure is the confidence from which a sequence and plane are taken without asking.
+const sure = 0.75
+
+// Doubtful reports a sequence or plane that a person should look at.
+func (s *Series) Doubtful() bool { return s.Confidence < sure }
 
 // Series is one stack of parallel slices and what is known of it. An axial
 // series of several angled blocks is several Series that share a UID and differ
@@ -36,11 +48,12 @@ type Series struct {
 	Sequence            Sequence
 	Plane               Plane
 	Confidence          float64 // 0..1 of sequence and plane
+	CorrectedBy         string  // who said what sequence or plane it is; "" where import did
 	FrameOfReferenceUID string
 	SOPClassUID         string
 	SOPUIDs             []string // per slice, in the order of k; of a slice between images, the nearest
 	Frames              []int    // per slice, frame number from 1 in a multi-frame object; nil without such
-	Filled              []bool   // per slice, true where it was interpolated; nil where none was
+	Gaps                []bool   // per slice, true where no image was taken and the volume is interpolated; nil without such
 	Warnings            []string // gaps, non-uniform spacing, ...
 	Volume              *volume.Volume
 }

@@ -199,17 +199,13 @@ func orNotFound(err error) error {
 	return err
 }
 
-// latestSeries are the rows of a case that count, and where each series stood
-// first.
-const latestSeries = `series JOIN (SELECT max(id) AS last, min(id) AS first FROM series WHERE case_id = ? GROUP BY uid, block) ON id = last`
-
 // readSeries adds the latest row of each series block, in the order in which
 // they were first found.
 func (t *tx) readSeries(c *Case) error {
-	const q = `SELECT id, uid, block, number, description, sequence, plane, confidence, frame_uid, sop_class,
-		warnings, size_i, size_j, size_k, affine FROM ` + latestSeries + ` ORDER BY first`
+	const q = `SELECT id, uid, block, number, description, ` + saidSequence + `, ` + saidPlane + `, ` + saidBy + `, confidence,
+		frame_uid, sop_class, warnings, size_i, size_j, size_k, affine FROM ` + latestSeries + ` ORDER BY first`
 	var rows []int64
-	err := t.each(q, []any{c.ID}, func(scan func(...any) error) error {
+	err := t.each(q, []any{c.ID, c.ID}, func(scan func(...any) error) error {
 		row, s, g, err := scanSeries(scan)
 		c.Study.Series = append(c.Study.Series, s)
 		c.Grids = append(c.Grids, g)
@@ -234,12 +230,15 @@ func (t *tx) readSeries(c *Case) error {
 
 func scanSeries(scan func(...any) error) (row int64, s spine.Series, g volume.Grid, err error) {
 	var sequence, plane, warnings, affine string
-	err = scan(&row, &s.UID, &s.Block, &s.Number, &s.Description, &sequence, &plane, &s.Confidence,
+	err = scan(&row, &s.UID, &s.Block, &s.Number, &s.Description, &sequence, &plane, &s.CorrectedBy, &s.Confidence,
 		&s.FrameOfReferenceUID, &s.SOPClassUID, &warnings, &g.Size[0], &g.Size[1], &g.Size[2], &affine)
 	if err != nil {
 		return row, s, g, err
 	}
 	s.Sequence, s.Plane = spine.Sequence(sequence), spine.Plane(plane)
+	if s.CorrectedBy != "" {
+		s.Confidence = 1
+	}
 	if err = json.Unmarshal([]byte(warnings), &s.Warnings); err == nil && affine != "" {
 		err = json.Unmarshal([]byte(affine), &g.Affine)
 	}
@@ -291,9 +290,9 @@ func (t *tx) deleted(caseID int64) (deleted bool, err error) {
 
 // sequencesOf names the sequences of a case, each once, sagittal before axial.
 func (t *tx) sequencesOf(caseID int64) (string, error) {
-	const q = "SELECT DISTINCT sequence, plane FROM " + latestSeries + " ORDER BY plane DESC, sequence"
+	const q = "SELECT DISTINCT " + saidSequence + " AS word, " + saidPlane + " AS across FROM " + latestSeries + " ORDER BY across DESC, word"
 	var names []string
-	err := t.each(q, []any{caseID}, func(scan func(...any) error) error {
+	err := t.each(q, []any{caseID, caseID}, func(scan func(...any) error) error {
 		var sequence, plane string
 		err := scan(&sequence, &plane)
 		if plane == string(spine.Axial) {

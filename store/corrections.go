@@ -15,6 +15,7 @@ type Correction struct {
 	Parent     int   // the version it was made from, 0: from the AI's mask or none
 	AnalysisID int64 // the analysis it goes back to, 0: none
 	MaskUID    string
+	Journal    int64            // the last journal entry that the mask holds, 0: none
 	Mask       *volume.LabelMap // nil in lists
 	Author     string
 	Reason     string
@@ -23,7 +24,8 @@ type Correction struct {
 
 // SaveCorrection stores a new version of a case's mask and empties the journal,
 // whose strokes it holds. c.Parent must be the latest version (0: none), else
-// ErrConflict: nobody's work is passed over unseen.
+// ErrConflict, and c.Journal the last entry, else ErrElsewhere: nobody's work is
+// passed over unseen.
 func (db *DB) SaveCorrection(ctx context.Context, c Correction) (version int, err error) {
 	err = db.update(ctx, "store correction", func(t *tx) error {
 		version, err = t.saveCorrection(c)
@@ -47,6 +49,9 @@ func (t *tx) saveCorrection(c Correction) (version int, err error) {
 	}
 	if latest != c.Parent {
 		return 0, fmt.Errorf("version %d was the start, version %d is there now: %w", c.Parent, latest, ErrConflict)
+	}
+	if err := t.journalEndsAt(c.CaseID, c.Journal); err != nil {
+		return 0, err
 	}
 	if c.AnalysisID != 0 {
 		analysis = &c.AnalysisID

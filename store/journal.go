@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -14,16 +15,35 @@ type JournalEntry struct {
 	At   time.Time
 }
 
+// ErrElsewhere means that another window has edited the case since it was opened
+// here.
+var ErrElsewhere = errors.New("the case is being edited in another window: close it here and open it again to go on from there")
+
 // AppendJournal keeps an entry; when it returns, a killed process has it still.
-func (db *DB) AppendJournal(ctx context.Context, caseID int64, base, kind string, data []byte) (seq int64, err error) {
+// after is the number of the entry that the caller knows to be the last (0: none),
+// else ErrElsewhere: two windows never mix their strokes.
+func (db *DB) AppendJournal(ctx context.Context, caseID, after int64, base, kind string, data []byte) (seq int64, err error) {
 	if data == nil {
 		data = []byte{}
 	}
 	err = db.update(ctx, "write the journal", func(t *tx) error {
+		if err := t.journalEndsAt(caseID, after); err != nil {
+			return err
+		}
 		seq, err = t.insert("INSERT INTO journal (case_id, base, kind, data, created_at) VALUES (?,?,?,?,?)", caseID, base, kind, data, t.at)
 		return err
 	})
 	return seq, err
+}
+
+// journalEndsAt is ErrElsewhere unless the case's last entry has that number.
+func (t *tx) journalEndsAt(caseID, last int64) error {
+	var now int64
+	err := t.one("SELECT coalesce(max(id), 0) FROM journal WHERE case_id = ?", []any{caseID}, &now)
+	if err == nil && now != last {
+		err = ErrElsewhere
+	}
+	return err
 }
 
 // Journal reads a case's entries in the order in which they were made.

@@ -302,19 +302,22 @@ func TestSetState_RefusesWordsThatAreNoState(t *testing.T) {
 func TestJournal_LivesUntilTheCorrection(t *testing.T) {
 	db := opened(t)
 	id, other := added(t, db, 1), added(t, db, 2)
+	last := int64(0)
 	for n := range 3 {
-		if _, err := db.AppendJournal(ctx, id, "analysis:1", "edit", []byte{byte(n)}); err != nil {
+		var err error
+		if last, err = db.AppendJournal(ctx, id, last, "analysis:1", "edit", []byte{byte(n)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := db.AppendJournal(ctx, other, "none", "undo", nil); err != nil {
+	undone, err := db.AppendJournal(ctx, other, 0, "none", "undo", nil)
+	if err != nil {
 		t.Fatal(err)
 	}
 	got, err := db.Journal(ctx, id)
 	if err != nil || len(got) != 3 || got[2].Data[0] != 2 || got[0].Base != "analysis:1" {
 		t.Fatalf("journal %+v, %v", got, err)
 	}
-	if _, err := db.SaveCorrection(ctx, Correction{CaseID: id, Mask: mask(1), Author: "A"}); err != nil {
+	if _, err := db.SaveCorrection(ctx, Correction{CaseID: id, Journal: last, Mask: mask(1), Author: "A"}); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := db.Journal(ctx, id); len(got) != 0 {
@@ -323,7 +326,7 @@ func TestJournal_LivesUntilTheCorrection(t *testing.T) {
 	if got, _ := db.Journal(ctx, other); len(got) != 1 {
 		t.Errorf("the other case has %d entries", len(got))
 	}
-	seq, err := db.AppendJournal(ctx, other, "none", "redo", nil)
+	seq, err := db.AppendJournal(ctx, other, undone, "none", "redo", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,17 +41,19 @@ func writeForever(path string) error {
 	if err != nil {
 		return err
 	}
+	last := int64(0)
 	for n, version := 1, 0; ; n++ {
-		if _, err := db.AppendJournal(ctx, id, "base", "edit", []byte(fmt.Sprint(n))); err != nil {
+		if last, err = db.AppendJournal(ctx, id, last, "base", "edit", []byte(fmt.Sprint(n))); err != nil {
 			return err
 		}
 		fmt.Println("stroke", n)
 		if n%7 != 0 {
 			continue
 		}
-		if version, err = db.SaveCorrection(ctx, Correction{CaseID: id, Parent: version, Mask: mask(n), Author: "child"}); err != nil {
+		if version, err = db.SaveCorrection(ctx, Correction{CaseID: id, Parent: version, Journal: last, Mask: mask(n), Author: "child"}); err != nil {
 			return err
 		}
+		last = 0
 		fmt.Println("version", version, n)
 	}
 }
@@ -320,12 +322,13 @@ func TestBackup_IsWholeAndPrivateWhileWorkGoesOn(t *testing.T) {
 	stop := make(chan struct{})
 	var writer sync.WaitGroup
 	writer.Go(func() {
+		last := int64(0)
 		for n := 0; ; n++ {
 			select {
 			case <-stop:
 				return
 			default:
-				db.AppendJournal(ctx, 1, "b", "edit", []byte{byte(n)})
+				last, _ = db.AppendJournal(ctx, 1, last, "b", "edit", []byte{byte(n)})
 			}
 		}
 	})

@@ -83,10 +83,21 @@ func (p *Painter) Draw(s *Scene, w, h int) *image.RGBA {
 		return p.img
 	}
 	p.prepare(s, w, h)
-	p.compose(s, w, h)
+	if s.Stack.Gap(s.Slice) {
+		p.gap(s)
+	} else {
+		p.compose(s, w, h)
+	}
 	p.marks(s)
 	p.words(s)
 	return p.img
+}
+
+// gap shows a slice where no image was taken as what it is.
+func (p *Painter) gap(s *Scene) {
+	Fill(p.img, p.img.Rect, assets.Dark().Void)
+	d := s.density()
+	p.typ.DrawIn(p.img, p.img.Rect.Inset(int(12*d)), "no image was taken here", 1, Style{Size: 12 * d, Color: assets.Dark().Faint})
 }
 
 // prepare brings every stage up to date.

@@ -64,7 +64,14 @@ func (s *Stack) At(n int) (*spine.Series, Frame, int) {
 	return s.Blocks[o.block], s.frames[o.block], o.k
 }
 
-// Title is the sequence and plane, such as "T2 sagittal".
+// Gap reports a slice where no image was taken.
+func (s *Stack) Gap(n int) bool {
+	b, _, k := s.At(n)
+	return k < len(b.Gaps) && b.Gaps[k]
+}
+
+// Title is the sequence and plane, such as "T2 sagittal", with a question mark
+// where they are doubtful.
 func (s *Stack) Title() string {
 	b := s.Blocks[0]
 	seq := string(b.Sequence)
@@ -74,6 +81,9 @@ func (s *Stack) Title() string {
 	plane := string(b.Plane)
 	if plane == "" {
 		plane = string(PlaneOf(b.Volume.Grid))
+	}
+	if b.Doubtful() && b.Confidence > 0 {
+		plane += "?"
 	}
 	return strings.TrimSpace(seq + " " + plane)
 }
