@@ -1,6 +1,6 @@
 # `make` lists the verbs. Only Go and make are needed to begin with; `setup`
 # installs the rest.
-.PHONY: help setup run test test-pacs build headless bench lint fmt models ux clean
+.PHONY: help setup run test test-pacs build headless bench fuzz lint fmt models ux clean
 
 BIN := bin/columna
 ORT = $(shell scripts/setup.sh --where)
@@ -31,6 +31,9 @@ test-pacs: setup ## install Orthanc where it is missing and test against it
 
 bench: build ## run the benchmarks, or those whose names hold NAME=conv
 	COLUMNA_ORT_LIB="$(ORT)" $(BIN) bench $(NAME)
+
+fuzz: setup ## try every fuzz target for FUZZTIME (60s) each, or those whose names hold NAME=Parse
+	COLUMNA_ORT_LIB="$(ORT)" scripts/fuzz.sh $(NAME)
 
 lint: ## vet and check formatting
 	go vet ./...

@@ -86,7 +86,7 @@ func (l *lister) find(parts []string) (string, error) {
 	info, err := l.root.Stat(at)
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("the DICOMDIR lists it, but it cannot be opened below its folder: %w", err)
+		return "", errors.New("the DICOMDIR lists it, but it cannot be opened below its folder")
 	case !info.Mode().IsRegular():
 		return "", errors.New("not a regular file")
 	}

@@ -1,7 +1,6 @@
 package dicom
 
 import (
-	"archive/zip"
 	"bytes"
 	"encoding/binary"
 	"fmt"
@@ -240,26 +239,6 @@ func TestImport_RefusesWhatWouldFillTheMemory(t *testing.T) {
 	}
 }
 
-// zipWith makes a zip file; entries are stored or deflated as given.
-func zipWith(t *testing.T, entries map[string][]byte) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	for _, name := range sortedKeys(entries) {
-		w, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write(entries[name]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
 func TestImport_ReadsASeriesFromAZipAndRefusesTheRest(t *testing.T) {
 	v := pattern(sagittalGrid([3]int{16, 16, 3}), 9)
 	entries := map[string][]byte{}
@@ -274,11 +253,11 @@ func TestImport_ReadsASeriesFromAZipAndRefusesTheRest(t *testing.T) {
 	entries["/etc/evil.dcm"] = good
 	entries[`..\evil.dcm`] = good
 	entries["bomb.dcm"] = bomb.plain()
-	entries["inner.zip"] = zipWith(t, map[string][]byte{"a.dcm": good})
+	entries["inner.zip"] = archived(t, map[string][]byte{"a.dcm": good})
 	entries["notes.txt"] = []byte("hello")
 	dir := t.TempDir()
 	name := filepath.Join(dir, "study.zip")
-	if err := os.WriteFile(name, zipWith(t, entries), 0o600); err != nil {
+	if err := os.WriteFile(name, archived(t, entries), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var r *Result
@@ -308,7 +287,7 @@ func TestImport_HoldsFewZipsOpenAtATime(t *testing.T) {
 	for n := range maxOpenZips + 6 {
 		slice := seedFile(pattern(sagittalGrid([3]int{16, 16, 80}), 9), n).plain()
 		name := filepath.Join(dir, fmt.Sprintf("%03d.zip", n))
-		if err := os.WriteFile(name, zipWith(t, map[string][]byte{"a.dcm": slice}), 0o600); err != nil {
+		if err := os.WriteFile(name, archived(t, map[string][]byte{"a.dcm": slice}), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -329,7 +308,7 @@ func TestImport_HoldsFewZipsOpenAtATime(t *testing.T) {
 
 func TestImport_SurvivesDamagedZips(t *testing.T) {
 	v := pattern(sagittalGrid([3]int{16, 16, 3}), 9)
-	whole := zipWith(t, map[string][]byte{"a": seedFile(v, 0).plain(), "b": seedFile(v, 1).plain()})
+	whole := archived(t, map[string][]byte{"a": seedFile(v, 0).plain(), "b": seedFile(v, 1).plain()})
 	r := rand.New(rand.NewPCG(3, 4))
 	name := filepath.Join(t.TempDir(), "z")
 	for n := range 60 {
