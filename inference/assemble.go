@@ -17,7 +17,7 @@ const uncertainMargin = 4
 // Assemble turns the logits of GF-SSNet into a mask on the native grid. The
 // semantic logits ((6, D, H, W) on netGrid) are interpolated before the classes
 // are chosen, so that borders are smooth; bodies and discs are named by the chain
-// model from the level logits ((15, D, H, W)); pieces that fit nowhere and small
+// model from the level logits ((15, D, H/2, W/2), halves rounded up); pieces that fit nowhere and small
 // islands are removed and holes filled. The flags say what a reader should check.
 func Assemble(semantic, level []float32, netGrid, native volume.Grid) (*volume.LabelMap, []spine.Flag) {
 	m := newNetMap(netGrid, semantic, level)

@@ -32,7 +32,19 @@ func answerFor(truth *volume.LabelMap, noise float64, rename func(spine.Structur
 		a.semantic[SemanticClass(spine.Structure(l))*n+i] += 4
 		a.level[LevelNode(rename(spine.Structure(l)))*n+i] += 3
 	}
+	a.level = everySecond(a.grid, a.level)
 	return a
+}
+
+// everySecond keeps every second column and row.
+func everySecond(g volume.Grid, level []float32) []float32 {
+	var out []float32
+	for n, v := range level {
+		if i, j, _ := g.Coords(n % g.Len()); i%2 == 0 && j%2 == 0 {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 func asTold(s spine.Structure) spine.Structure { return s }

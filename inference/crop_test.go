@@ -63,17 +63,18 @@ func TestCanonicalGrid_PutsSlicesOnAcquiredSlices(t *testing.T) {
 	}
 }
 
-func TestSegmentationInput_IsTheSameHoweverTheSeriesIsStored(t *testing.T) {
+func TestReading_IsTheSameHoweverTheSeriesIsStored(t *testing.T) {
 	spec := models.Spec{SizeVox: [3]int{48, 72, 15}, SpacingMM: [3]float64{4, 4, 4}}
-	want, _, _, _, err := SegmentationInput(upright.study(standard, forward), spec)
+	reference, err := newReading(t.Context(), upright.study(standard, forward), spec)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range layouts() {
-		t1, _, present, _, err := SegmentationInput(c.q.study(c.perm, c.sign), spec)
-		if err != nil || present != [2]float32{1, 1} {
-			t.Fatalf("%s: present %v, error %v", name, present, err)
+		r, err := newReading(t.Context(), c.q.study(c.perm, c.sign), spec)
+		if err != nil || r.present != [2]float32{1, 1} {
+			t.Fatalf("%s: %+v, error %v", name, r, err)
 		}
+		want, t1 := reference.t1, r.t1
 		// Voxels exactly on a border may fall either way by rounding.
 		diff := 0.0
 		for n := range want.Data {
@@ -85,16 +86,16 @@ func TestSegmentationInput_IsTheSameHoweverTheSeriesIsStored(t *testing.T) {
 	}
 }
 
-func TestSegmentationInput_LetsSTIRStandInForT2(t *testing.T) {
+func TestReading_LetsSTIRStandInForT2(t *testing.T) {
 	study := upright.study(standard, forward)
 	study.Series[1].Sequence = spine.STIR
 	study.Series = study.Series[1:]
 	spec := models.Spec{SizeVox: [3]int{32, 48, 15}, SpacingMM: [3]float64{6, 6, 4}}
-	t1, t2, present, _, err := SegmentationInput(study, spec)
-	if err != nil || present != [2]float32{0, 1} {
-		t.Fatalf("present %v, error %v", present, err)
+	r, err := newReading(t.Context(), study, spec)
+	if err != nil || r.present != [2]float32{0, 1} {
+		t.Fatalf("%+v, error %v", r, err)
 	}
-	if sumSquares(t1.Data) != 0 || sumSquares(t2.Data) == 0 {
+	if sumSquares(r.t1.Data) != 0 || sumSquares(r.t2.Data) == 0 {
 		t.Error("T1 should be zeros and T2 filled from STIR")
 	}
 }

@@ -102,25 +102,28 @@ func gravest(grades []spine.GradeFinding) (worst spine.GradeFinding, ok bool) {
 }
 
 // HeatmapStructure explains why voxels were called a structure: the score is the
-// sum of its class's logits over its voxels in the mask.
+// sum of its class's logits over its voxels in the view that shows most of it.
 func (p *Pipeline) HeatmapStructure(ctx context.Context, study *spine.Study, mask *volume.LabelMap, s spine.Structure) (*Heatmap, error) {
 	m, err := p.segment.load()
 	if err != nil {
 		return nil, err
 	}
-	in, grid, err := segmentationTensors(study, m.Spec)
+	r, err := newReading(ctx, study, m.Spec)
 	if err != nil {
 		return nil, err
 	}
-	target := zeros([]int{1, classCount, grid.Size[2], grid.Size[1], grid.Size[0]})
-	channel, found := target.Data[SemanticClass(s)*grid.Len():], false
-	for n, l := range mask.Resample(grid).Data {
-		if spine.Structure(l) == s {
-			channel[n], found = 1, true
-		}
-	}
-	if !found {
+	named := mask.Resample(r.grid).Data
+	view, found := r.best(named, s)
+	if found == 0 {
 		return nil, fmt.Errorf("no heat map of %s: the mask has none of it", s)
+	}
+	grid, in := r.viewGrid(view), r.tensors(view)
+	target := zeros([]int{1, classCount, grid.Size[2], grid.Size[1], grid.Size[0]})
+	channel := target.Data[SemanticClass(s)*grid.Len():]
+	for n, l := range cutOut(r, view, named) {
+		if spine.Structure(l) == s {
+			channel[n] = 1
+		}
 	}
 	in["cam_target"] = target
 	out, m, err := p.segment.explain(ctx, in)

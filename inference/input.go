@@ -3,7 +3,6 @@ package inference
 import (
 	"errors"
 
-	"columna/models"
 	"columna/spine"
 	"columna/volume"
 )
@@ -38,20 +37,6 @@ func firstLoaded(study *spine.Study, plane spine.Plane, seqs ...spine.Sequence) 
 		}
 	}
 	return nil
-}
-
-// SegmentationInput brings a study's sagittal T1 and T2 (else STIR) onto the
-// canonical grid of the mask series, normalised; a missing one is zeros and its
-// place in present is 0. Only spec's SizeVox and SpacingMM are read.
-func SegmentationInput(study *spine.Study, spec models.Spec) (t1, t2 *volume.Volume, present [2]float32, grid volume.Grid, err error) {
-	base := MaskSeries(study)
-	if base == nil {
-		return nil, nil, present, grid, errNoSagittal
-	}
-	grid = CanonicalGrid(base.Volume.Grid, spec.SizeVox, spec.SpacingMM)
-	t1, present[0] = onGrid(firstLoaded(study, spine.Sagittal, spine.T1), grid)
-	t2, present[1] = onGrid(fluidSeries(study), grid)
-	return t1, t2, present, grid, nil
 }
 
 // onGrid resamples a series and normalises what the grid shows of it; a missing

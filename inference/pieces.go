@@ -66,6 +66,13 @@ func (m *netMap) at(n int32) volume.Vec3 {
 	return m.grid.ToWorld(volume.Vec3{float64(i), float64(j), float64(k)})
 }
 
+// levelAt is the logit of a node at voxel n.
+func (m *netMap) levelAt(node int, n int32) float64 {
+	i, j, k := m.grid.Coords(int(n))
+	wide, high := (m.grid.Size[0]+1)/2, (m.grid.Size[1]+1)/2
+	return float64(m.level[((node*m.grid.Size[2]+k)*high+j/2)*wide+i/2])
+}
+
 // pieces finds the bodies and discs, cut and joined into whole ones, sorted from
 // foot to head.
 func (m *netMap) pieces() []piece {
@@ -179,7 +186,7 @@ func (m *netMap) byNode(p piece) []piece {
 	for _, n := range p.voxels {
 		best, at := math.Inf(-1), 0
 		for _, node := range kindNodes(p.disc) {
-			if v := float64(m.level[node*m.grid.Len()+int(n)]); v > best {
+			if v := float64(m.levelAt(node, n)); v > best {
 				best, at = v, node
 			}
 		}
@@ -245,15 +252,15 @@ func kindNodes(disc bool) []int {
 // nodes is the logarithm of each node's mean probability over a piece, among the
 // nodes of its kind.
 func (m *netMap) nodes(p piece) (out [nodeCount]float64) {
-	kind, total := kindNodes(p.disc), m.grid.Len()
+	kind := kindNodes(p.disc)
 	for _, n := range p.voxels {
 		var e [nodeCount]float64
 		top, sum := math.Inf(-1), 0.0
 		for _, c := range kind {
-			top = math.Max(top, float64(m.level[c*total+int(n)]))
+			top = math.Max(top, float64(m.levelAt(c, n)))
 		}
 		for _, c := range kind {
-			e[c] = math.Exp(float64(m.level[c*total+int(n)]) - top)
+			e[c] = math.Exp(float64(m.levelAt(c, n)) - top)
 			sum += e[c]
 		}
 		for _, c := range kind {

@@ -2,13 +2,11 @@ package inference
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"columna/internal/ort"
 	"columna/models"
 	"columna/spine"
-	"columna/volume"
 )
 
 // Config says which models a Pipeline runs.
@@ -121,52 +119,23 @@ func (p *Pipeline) Segment(ctx context.Context, study *spine.Study, progress fun
 	if err != nil {
 		return nil, err
 	}
-	in, grid, err := segmentationTensors(study, m.Spec)
+	r, err := newReading(ctx, study, m.Spec)
 	if err != nil {
 		return nil, err
 	}
-	progress("segmenting", 0.2)
-	out, m, err := p.segment.infer(ctx, in)
+	answer, m, err := r.read(ctx, p.segment, func(f float64) { progress("segmenting", 0.1+0.7*f) })
 	if err != nil {
 		return nil, err
 	}
 	progress("naming levels", 0.8)
-	base := MaskSeries(study)
-	mask, flags, err := assembleOutput(out, m.Name, grid, base.Volume.Grid)
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	base := MaskSeries(study)
+	mask, flags := Assemble(answer.semantic, answer.level, answer.grid, base.Volume.Grid)
 	a := &spine.Analysis{Models: []spine.ModelRef{ref(m)}, Mask: mask, MaskUID: base.UID}
 	a.Flags = append(append(InputFlags(study), flags...), coverageFlags(mask)...)
 	a.Seconds = map[string]float64{"segment": time.Since(began).Seconds()}
 	a.Seconds["total"] = a.Seconds["segment"]
 	return a, ctx.Err()
-}
-
-// assembleOutput checks the network's outputs and assembles them.
-func assembleOutput(out map[string]ort.Tensor, model string, grid, native volume.Grid) (*volume.LabelMap, []spine.Flag, error) {
-	semantic, err := output(out, model, "semantic", classCount*grid.Len())
-	if err != nil {
-		return nil, nil, err
-	}
-	level, err := output(out, model, "level", nodeCount*grid.Len())
-	if err != nil {
-		return nil, nil, err
-	}
-	mask, flags := Assemble(semantic, level, grid, native)
-	return mask, flags, nil
-}
-
-// segmentationTensors is the input of GF-SSNet.
-func segmentationTensors(study *spine.Study, spec models.Spec) (map[string]ort.Tensor, volume.Grid, error) {
-	t1, t2, present, grid, err := SegmentationInput(study, spec)
-	if err != nil {
-		return nil, grid, err
-	}
-	shape := []int{1, 1, grid.Size[2], grid.Size[1], grid.Size[0]}
-	return map[string]ort.Tensor{
-		"t1":      {Shape: shape, Data: t1.Data},
-		"t2":      {Shape: shape, Data: t2.Data},
-		"present": {Shape: []int{1, 2}, Data: slices.Clone(present[:])},
-	}, grid, nil
 }
