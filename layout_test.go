@@ -41,6 +41,7 @@ var rooms = map[string]room{
 	"dicom":            {[]string{"volume", "spine", "dicom/dataset", "internal/codec"}, "untrusted bytes stay in one room"},
 	"dicom/seg":        {[]string{"volume", "spine", "dicom", "dicom/dataset", "internal/codec"}, "a segmentation is a label map and its source"},
 	"dicom/web":        {[]string{"dicom/dataset"}, "the only network; it moves files and looks at no image"},
+	"dicom/deid":       {[]string{"dicom", "dicom/dataset"}, "takes identity out of files, knows no images"},
 	"inference":        {[]string{"volume", "spine", "models", "internal/ort"}, "reading must not depend on training, storage or screens"},
 	"annotate":         {[]string{"volume", "spine"}, "editing has no toolkit, clock or disk"},
 	"store":            {[]string{"volume", "spine"}, "the only SQL; it knows domain types, a stroke is bytes to it"},
