@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"columna/dicom"
+	"columna/dicom/seg"
 	"columna/internal/files"
 	"columna/report"
 	"columna/review"
@@ -96,6 +97,9 @@ func importStudies(e *env, args []string) error {
 		} else {
 			err = e.printImport(out)
 		}
+		if err == nil && len(out.Cases) == 0 && len(paths) == 1 && seg.IsFile(paths[0]) {
+			return fmt.Errorf("%s: %s", paths[0], r.Refused[0].Reason)
+		}
 		if err == nil && len(out.Cases) == 0 {
 			return noSeries(paths[0], r.Refused)
 		}
@@ -107,6 +111,9 @@ func newImportJSON(r review.ImportResult) importJSON {
 	out := importJSON{Cases: []caseJSON{}, Refused: r.Refused}
 	if out.Refused == nil {
 		out.Refused = []dicom.Refusal{}
+	}
+	for _, s := range r.Segmentations {
+		out.Segmentations = append(out.Segmentations, segmentationJSON{s.CaseID, s.Version, s.Known, s.Description, s.Warnings})
 	}
 	for _, c := range r.Cases {
 		j := caseJSON{ID: c.ID, PatientID: c.Study.PatientID, Series: []seriesJSON{}}
@@ -134,6 +141,16 @@ func (e *env) printImport(r importJSON) error {
 	}
 	if err := e.table(rows); err != nil {
 		return err
+	}
+	for _, s := range r.Segmentations {
+		known := ""
+		if s.Known {
+			known = ", as it was already"
+		}
+		fmt.Fprintf(e.out, "segmentation %q is version %d of the mask of case %d%s\n", s.Description, s.Version, s.Case, known)
+		for _, w := range s.Warnings {
+			fmt.Fprintf(e.out, "look: %s\n", w)
+		}
 	}
 	return e.printRefused(r)
 }
@@ -267,7 +284,7 @@ func readerGrades(s *review.Session) (out []spine.GradeFinding) {
 }
 
 // exportFormats are what export can write.
-func exportFormats() []string { return []string{"nifti", "mha", "pdf", "csv", "rsna", "png"} }
+func exportFormats() []string { return []string{"seg", "nifti", "mha", "pdf", "csv", "rsna", "png"} }
 
 // export writes the results of a case in the formats asked for; the audit keeps
 // what left the database.
@@ -329,6 +346,8 @@ func (e *env) exportAs(d *review.Desk, s *review.Session, format, dir string) ([
 		}
 		name := base + map[string]string{"nifti": ".nii.gz", "mha": ".mha"}[format]
 		return []string{name}, report.WriteMask(name, s.Mask())
+	case "seg":
+		return e.exportSegmentation(s, base+".seg.dcm")
 	case "pdf":
 		name := base + ".pdf"
 		return []string{name}, writePDF(name, s)
@@ -336,6 +355,16 @@ func (e *env) exportAs(d *review.Desk, s *review.Session, format, dir string) ([
 		return e.screens(d, s, dir)
 	}
 	return writeTable(base, format, s)
+}
+
+// exportSegmentation writes the mask as a DICOM segmentation and says what its images
+// could not tell.
+func (e *env) exportSegmentation(s *review.Session, name string) ([]string, error) {
+	notes, err := s.WriteSegmentation(e.ctx, name)
+	for _, n := range notes {
+		fmt.Fprintf(e.err, "columna: %s: %s\n", name, n)
+	}
+	return []string{name}, err
 }
 
 // writeTable writes the grades as CSV, plain or as the RSNA challenge has them.

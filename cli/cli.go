@@ -58,14 +58,14 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"demo", "[--out DIR] [--seed N]", "a synthetic study through the whole road; with --out, or without a display, as files", demo},
-		{"import", "PATH... [--json]", "DICOM folders, files and zip files, NIfTI, MetaImage and dicomweb:NAME/STUDYUID into the worklist", importStudies},
+		{"import", "PATH... [--json]", "DICOM folders, files and zip files, segmentations, NIfTI, MetaImage and dicomweb:NAME/STUDYUID into the worklist", importStudies},
 		{"list", "[--search TEXT] [--json]", "the worklist", list},
 		{"series", "CASE [--set UID[/BLOCK]=T2,sagittal] [--json]", "the series of a case, what they are and how sure that is; --set corrects it, =auto takes that back", listSeries},
 		{"show", "CASE [--out PNG] [--level L4/L5] [--attention]", "draw the reading screen of a case", show},
 		{"analyze", "CASE [--json]", "run the networks on a case and store the result", analyze},
 		{"segment", "IN... --out MASK [--json]", "volumes in, label map out, no database; --t1 --t2 --stir name the sequence", segment},
 		{"grade", "STUDYDIR [--json]", "the 25 stenosis grades of a study, no database", grade},
-		{"export", "CASE --format nifti,mha,pdf,csv,rsna,png --out DIR", "results of a case as files", export},
+		{"export", "CASE --format seg,nifti,mha,pdf,csv,rsna,png --out DIR", "results of a case as files", export},
 		{"pacs add", "NAME URL [--ca FILE]", "name an archive by the address of its DICOMweb service", addArchive},
 		{"pacs list", "[--json]", "the named archives", listArchives},
 		{"pacs remove", "NAME", "forget an archive", removeArchive},

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"columna/dicom"
+	"columna/dicom/seg"
 	"columna/internal/files"
 	"columna/spine"
 	"columna/viewer/render"
@@ -55,7 +56,8 @@ type conversion struct {
 }
 
 // convert turns volumes into another format: one into a file, DICOM series into a
-// folder of files, or a volume into a folder of DICOM. With --labels, a label map.
+// folder of files, or a volume into a folder of DICOM. With --labels, a label map; a
+// DICOM segmentation is one.
 func convert(e *env, args []string) error {
 	c := conversion{env: e, done: convertJSON{[]writtenJSON{}, []dicom.Refusal{}}}
 	labels := e.flags.Bool("labels", false, "the input is a label map")
@@ -68,6 +70,7 @@ func convert(e *env, args []string) error {
 	}
 	c.in, c.out = words[0], words[1]
 	toFile := formatOf(c.out) != ""
+	*labels = *labels || seg.IsFile(c.in)
 	switch {
 	case c.format != formatNIfTI && c.format != formatMetaImage:
 		return badUsage("--format %s: nifti and mha are written", c.format)
@@ -122,14 +125,21 @@ func (c *conversion) wrote(out string, s *spine.Series) {
 }
 
 func (c *conversion) labelMap() error {
-	m, err := readLabels(c.in)
+	var m *volume.LabelMap
+	var warnings []string
+	var err error
+	if seg.IsFile(c.in) {
+		m, warnings, err = readSegmentation(c.in)
+	} else {
+		m, err = readLabels(c.in)
+	}
 	if err != nil {
 		return err
 	}
 	if err := writeLabels(c.out, m); err != nil {
 		return err
 	}
-	c.wrote(c.out, &spine.Series{Volume: &volume.Volume{Grid: m.Grid}})
+	c.wrote(c.out, &spine.Series{Volume: &volume.Volume{Grid: m.Grid}, Warnings: warnings})
 	return nil
 }
 
@@ -160,6 +170,9 @@ func (c *conversion) everySeries() error {
 		return err
 	}
 	c.done.Refused = append(c.done.Refused, found.Refused...)
+	for _, ref := range found.Segmentations {
+		c.done.Refused = append(c.done.Refused, dicom.Refusal{Path: ref.String(), Reason: "a segmentation: convert it by its own name"})
+	}
 	if err := os.MkdirAll(c.out, 0o700); err != nil {
 		return fmt.Errorf("the folder cannot be made: %w", err)
 	}

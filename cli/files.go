@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"columna/dicom"
+	"columna/dicom/seg"
 	"columna/spine"
 	"columna/viewer/render"
 	"columna/volume"
@@ -41,7 +42,28 @@ func readLabels(name string) (*volume.LabelMap, error) {
 	case formatMetaImage:
 		return metaimage.ReadLabels(name)
 	}
-	return nil, badUsage("%s: a label map must be .nii, .nii.gz, .mha or .mhd", name)
+	if seg.IsFile(name) {
+		m, _, err := readSegmentation(name)
+		return m, err
+	}
+	return nil, badUsage("%s: a label map must be .nii, .nii.gz, .mha, .mhd or a DICOM segmentation", name)
+}
+
+// readSegmentation reads a DICOM segmentation and what its user must know of it.
+// Structures that Columna does not know have labels of their own.
+func readSegmentation(name string) (*volume.LabelMap, []string, error) {
+	s, err := seg.Read(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	warnings := s.Warnings
+	for _, x := range s.Segments {
+		if x.Label >= seg.FirstExtra {
+			warnings = append(warnings, fmt.Sprintf("segment %q is none of Columna's structures and has label %d", x.Name, x.Label))
+		}
+	}
+	m, err := s.Mask()
+	return m, warnings, err
 }
 
 func writeLabels(name string, m *volume.LabelMap) error {

@@ -43,8 +43,18 @@ type caseJSON struct {
 }
 
 type importJSON struct {
-	Cases   []caseJSON      `json:"cases"`
-	Refused []dicom.Refusal `json:"refused"`
+	Cases         []caseJSON         `json:"cases"`
+	Segmentations []segmentationJSON `json:"segmentations,omitempty"`
+	Refused       []dicom.Refusal    `json:"refused"`
+}
+
+// segmentationJSON is a DICOM segmentation that became a version of a case's mask.
+type segmentationJSON struct {
+	Case        int64    `json:"case"`
+	Version     int      `json:"version"`
+	Known       bool     `json:"known"` // imported before
+	Description string   `json:"description"`
+	Warnings    []string `json:"warnings,omitempty"`
 }
 
 type probabilitiesJSON struct {

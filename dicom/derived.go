@@ -49,11 +49,12 @@ func ReadSource(study *spine.Study, s *spine.Series, ref FileRef) (src *Source, 
 func readCommon(ref FileRef, studyUID string) (*dataset.Dataset, error) {
 	z := newZips()
 	defer z.close()
-	b, err := z.read(ref)
+	file, err := z.open(ref)
 	if err != nil {
 		return nil, err
 	}
-	f, err := dataset.Parse(b)
+	defer file.close()
+	f, err := file.header()
 	if err != nil {
 		return nil, err
 	}

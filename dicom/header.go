@@ -16,6 +16,11 @@ const (
 	sopEnhancedMR        = "1.2.840.10008.5.1.4.1.1.4.1"
 	sopLegacyConvertedMR = "1.2.840.10008.5.1.4.1.1.4.4"
 	sopDirectory         = "1.2.840.10008.1.3.10"
+
+	// What package seg reads.
+	SegmentationStorage         = "1.2.840.10008.5.1.4.1.1.66.4"
+	SurfaceSegmentationStorage  = "1.2.840.10008.5.1.4.1.1.66.5"
+	LabelMapSegmentationStorage = "1.2.840.10008.5.1.4.1.1.66.7"
 )
 
 // slice is what import keeps of one image, be it a file or a frame of one: where

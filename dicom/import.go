@@ -34,6 +34,8 @@ type Result struct {
 	Refused []Refusal
 	Files   map[SeriesKey][]FileRef // sorted along the normal
 	Grids   map[SeriesKey]volume.Grid
+	// Segmentations are files that hold no images but label maps of such.
+	Segmentations []FileRef
 }
 
 // Import reads the headers of all DICOM files in the paths (folders, files, zip
@@ -56,7 +58,7 @@ func Import(ctx context.Context, paths []string, progress func(done, total int, 
 		return nil, err
 	}
 	r := assemble(all)
-	r.Refused = append(f.refused, r.Refused...)
+	r.Refused, r.Segmentations = append(f.refused, r.Refused...), f.segmentations
 	return r, nil
 }
 

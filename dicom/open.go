@@ -125,6 +125,13 @@ func isZip(head []byte) bool {
 	return bytes.HasPrefix(head, []byte("PK\x03\x04")) || bytes.HasPrefix(head, []byte("PK\x05\x06"))
 }
 
+// ReadFile returns all bytes of a file or zip entry that Import found.
+func ReadFile(ref FileRef) ([]byte, error) {
+	z := newZips()
+	defer z.close()
+	return z.read(ref)
+}
+
 // read returns all bytes of a source. Those of a zip entry must have its checksum.
 func (z *zips) read(ref FileRef) ([]byte, error) {
 	s, err := z.open(ref)

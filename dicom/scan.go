@@ -65,9 +65,16 @@ func (f *finder) follow(ctx context.Context, ref FileRef, err error) error {
 		}
 		return nil // its folder or archive is searched as a whole
 	}
+	if errors.Is(err, errSegmentation) {
+		f.segmentations = append(f.segmentations, ref)
+		return nil
+	}
 	f.refuse(dataset.Printable(ref.String()), err)
 	return nil
 }
+
+// errSegmentation marks a label map, which is no image.
+var errSegmentation = errors.New("a segmentation")
 
 // scanAll reads headers on all cores and tells how many are done.
 func scanAll(ctx context.Context, z *zips, refs []FileRef, progress func(done int, what string)) ([]scanned, error) {
@@ -124,6 +131,10 @@ func readHeaders(z *zips, ref FileRef) (out []*slice, err error) {
 	}
 	if f.Text(tagSOPClass) == sopDirectory || f.Find(tagDirectoryRecords) != nil {
 		return nil, f.directory()
+	}
+	switch f.Text(tagSOPClass) {
+	case SegmentationStorage, SurfaceSegmentationStorage, LabelMapSegmentationStorage:
+		return nil, errSegmentation
 	}
 	if out, err = readSlices(f); err != nil {
 		return nil, err

@@ -44,11 +44,12 @@ func (r FileRef) String() string {
 
 // finder lists what an import will read.
 type finder struct {
-	found   []FileRef
-	listed  map[FileRef]bool
-	alone   map[FileRef]bool // files that were named one by one
-	refused []Refusal
-	zips    *zips
+	found         []FileRef
+	listed        map[FileRef]bool
+	alone         map[FileRef]bool // files that were named one by one
+	refused       []Refusal
+	segmentations []FileRef
+	zips          *zips
 }
 
 func newFinder() *finder {

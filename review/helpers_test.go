@@ -163,6 +163,11 @@ func analysed(t *testing.T) (*Desk, *Session) {
 	return d, s
 }
 
+// strokeOf is a ball of a structure.
+func strokeOf(l spine.Structure) annotate.Stroke {
+	return annotate.Stroke{Label: l, RadiusMM: 6, Sphere: true}
+}
+
 // paint draws one stroke of S1 at a point that is background.
 func paint(t *testing.T, s *Session, mm volume.Vec3) {
 	t.Helper()
@@ -172,7 +177,7 @@ func paint(t *testing.T, s *Session, mm volume.Vec3) {
 }
 
 func tryPaint(s *Session, mm volume.Vec3) error {
-	if err := s.BeginStroke(annotate.Stroke{Label: spine.S1, RadiusMM: 6, Sphere: true}); err != nil {
+	if err := s.BeginStroke(strokeOf(spine.S1)); err != nil {
 		return err
 	}
 	s.StrokeTo(mm)

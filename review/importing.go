@@ -18,8 +18,9 @@ import (
 // ImportResult lists the cases that an import found, known ones included, and
 // what it did not take.
 type ImportResult struct {
-	Cases   []ImportedCase
-	Refused []dicom.Refusal
+	Cases         []ImportedCase
+	Segmentations []ImportedSegmentation
+	Refused       []dicom.Refusal
 }
 
 // ImportedCase is a case as the worklist knows it now. The series have no
@@ -33,7 +34,8 @@ type ImportedCase struct {
 // Import takes studies into the worklist: DICOM folders, files and zip files, NIfTI
 // or MetaImage volumes whose name tells the sequence, and studies of archives as
 // dicomweb:NAME/STUDYUID. It copies no images but those of an archive, which it keeps
-// beside the database.
+// beside the database. A DICOM segmentation becomes a version of the mask of its
+// study's case.
 func (d *Desk) Import(ctx context.Context, paths []string, p Progress) (ImportResult, error) {
 	local, got, err := d.retrieveAll(ctx, paths, p)
 	if err != nil {
@@ -140,7 +142,8 @@ func (d *Desk) importDICOM(ctx context.Context, paths []string, result *ImportRe
 		}
 		ids = append(ids, id)
 	}
-	return ids, nil
+	own, err := d.importSegmentations(ctx, found.Segmentations, result)
+	return append(ids, own...), err
 }
 
 // addStudy stores a study with the places of its slices.

@@ -192,6 +192,21 @@ func (db *DB) FindCase(ctx context.Context, id int64) (*Case, error) {
 	return c, nil
 }
 
+// CaseOfStudy finds the case of a StudyInstanceUID; ErrNotFound where there is none or
+// it is deleted.
+func (db *DB) CaseOfStudy(ctx context.Context, uid string) (id int64, err error) {
+	err = db.view(ctx, "find the case of a study", func(t *tx) error {
+		if err := t.one("SELECT id FROM cases WHERE study_uid = ?", []any{uid}, &id); err != nil {
+			return err
+		}
+		if deleted, err := t.deleted(id); err != nil || deleted {
+			return orNotFound(err)
+		}
+		return nil
+	})
+	return id, err
+}
+
 func orNotFound(err error) error {
 	if err == nil {
 		return ErrNotFound

@@ -118,7 +118,7 @@ func TestParse_ReadsLabelMaps(t *testing.T) {
 // asLabelMap makes the data set a label map segmentation of every slice. Segment
 // numbers are labels here, as every structure occurs.
 func asLabelMap(d *dataset.Dataset, m *volume.LabelMap) {
-	d.SetText(tagSOPClass, "UI", sopLabelMap)
+	d.SetText(tagSOPClass, "UI", dicom.LabelMapSegmentationStorage)
 	d.SetText(tagSegType, "CS", "LABELMAP")
 	d.SetShorts(tagBitsAllocated, 8)
 	d.SetIntegers(tagFrames, m.Size[2])
@@ -354,7 +354,7 @@ func TestParse_AnswersHostileFilesWithASentence(t *testing.T) {
 	m := small(t)
 	for name, change := range map[string]func(d *dataset.Dataset){
 		"another class":  func(d *dataset.Dataset) { d.SetText(tagSOPClass, "UI", "1.2.840.10008.5.1.4.1.1.4") },
-		"a surface":      func(d *dataset.Dataset) { d.SetText(tagSOPClass, "UI", sopSurface) },
+		"a surface":      func(d *dataset.Dataset) { d.SetText(tagSOPClass, "UI", dicom.SurfaceSegmentationStorage) },
 		"no pixels":      func(d *dataset.Dataset) { d.Remove(tagPixelData) },
 		"short pixels":   func(d *dataset.Dataset) { d.SetBytes(tagPixelData, "OB", make([]byte, 100)) },
 		"huge frames":    func(d *dataset.Dataset) { d.SetShorts(tagRows, 65535); d.SetShorts(tagColumns, 65535) },

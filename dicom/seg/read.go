@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"columna/dicom"
 	"columna/dicom/dataset"
 	"columna/spine"
 	"columna/volume"
@@ -30,14 +31,8 @@ type Segmentation struct {
 	Warnings []string
 }
 
-// Is reports whether a file is a segmentation of a kind that Parse knows.
-func Is(f *dataset.File) bool {
-	switch f.Text(tagSOPClass) {
-	case sopSegmentation, sopLabelMap, sopSurface:
-		return true
-	}
-	return false
-}
+// ErrOther is the answer to a DICOM file that is no segmentation.
+var ErrOther = errors.New("not a DICOM segmentation")
 
 // maxFileBytes bounds what is read into memory.
 const maxFileBytes = 512 << 20
@@ -62,6 +57,25 @@ func Read(path string) (*Segmentation, error) {
 	return s, nil
 }
 
+// IsFile reports whether a file begins like a DICOM segmentation that can be read.
+func IsFile(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	head, err := dataset.ParseHeader(f, info.Size())
+	if err != nil {
+		return false
+	}
+	class := head.Text(tagSOPClass)
+	return class == dicom.SegmentationStorage || class == dicom.LabelMapSegmentationStorage
+}
+
 // Parse reads a segmentation from the bytes of a file.
 func Parse(b []byte) (*Segmentation, error) {
 	f, err := dataset.Parse(b)
@@ -74,11 +88,11 @@ func Parse(b []byte) (*Segmentation, error) {
 // From reads a segmentation from a parsed file.
 func From(f *dataset.File) (*Segmentation, error) {
 	switch f.Text(tagSOPClass) {
-	case sopSegmentation, sopLabelMap:
-	case sopSurface:
+	case dicom.SegmentationStorage, dicom.LabelMapSegmentationStorage:
+	case dicom.SurfaceSegmentationStorage:
 		return nil, errors.New("a surface segmentation is not read: export the segmentation as binary")
 	default:
-		return nil, errors.New("not a DICOM segmentation")
+		return nil, ErrOther
 	}
 	px, err := openSamples(f)
 	if err != nil {
@@ -86,7 +100,7 @@ func From(f *dataset.File) (*Segmentation, error) {
 	}
 	r := &reader{f: f, px: px, out: &Segmentation{
 		StudyUID: f.Text(tagStudyUID), PatientID: f.Text(tagPatientID), SeriesUID: f.Text(tagSeriesUID),
-		SOPUID: f.Text(tagSOPInstance), FrameOfReferenceUID: f.Text(tagFrameOfRef), Description: f.Text(tagSeriesDesc),
+		SOPUID: f.Text(tagSOPInstance), FrameOfReferenceUID: f.Text(tagFrameOfRef), Description: text(f.Text(tagSeriesDesc), 64),
 	}}
 	for _, item := range f.Items(tagReferencedSeries) {
 		r.out.SourceSeries = append(r.out.SourceSeries, item.Text(tagSeriesUID))
@@ -170,12 +184,15 @@ func (r *reader) readSegments() error {
 }
 
 func segmentOf(d *dataset.Dataset) Segment {
-	s := Segment{Name: d.Text(tagSegLabel), Structure: structureOf(d)}
+	s := Segment{Name: text(d.Text(tagSegLabel), 64), Structure: structureOf(d)}
 	s.Number, _ = d.Integer(tagSegNumber)
 	s.Origin = Origin{Type: AlgorithmType(d.Text(tagAlgorithmType)), Name: d.Text(tagAlgorithmName),
 		Version: d.Item(tagAlgorithmID).Text(tagAlgorithmVersion)}
 	return s
 }
+
+// maxNamed is how many names a sentence bears.
+const maxNamed = 12
 
 // Extra names the segments that are none of Columna's structures, "" if there are none.
 func (s *Segmentation) Extra() string {
@@ -184,6 +201,9 @@ func (s *Segmentation) Extra() string {
 		if x.Label >= FirstExtra {
 			names = append(names, x.Name)
 		}
+	}
+	if more := len(names) - maxNamed; more > 0 {
+		names = append(names[:maxNamed], fmt.Sprintf("%d more", more))
 	}
 	return strings.Join(names, ", ")
 }

@@ -15,13 +15,6 @@ import (
 	"columna/spine"
 )
 
-// SOP classes (PS3.4 B.5).
-const (
-	sopSegmentation = "1.2.840.10008.5.1.4.1.1.66.4"
-	sopSurface      = "1.2.840.10008.5.1.4.1.1.66.5"
-	sopLabelMap     = "1.2.840.10008.5.1.4.1.1.66.7"
-)
-
 // AlgorithmType says how a segment came to be (PS3.3 C.8.20.2).
 type AlgorithmType string
 

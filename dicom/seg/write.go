@@ -5,14 +5,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"columna/dicom"
 	"columna/dicom/dataset"
+	"columna/internal/files"
 	"columna/spine"
 	"columna/volume"
 )
@@ -36,19 +36,10 @@ func Write(path string, o Output) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".columna-*")
-	if err != nil {
+	return files.Write(path, func(w io.Writer) error {
+		_, err := w.Write(b)
 		return err
-	}
-	defer os.Remove(f.Name()) // gone already after the rename
-	if _, err := f.Write(b); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	})
 }
 
 // Encode is the segmentation as a DICOM file. The same output gives the same bytes.
@@ -145,7 +136,7 @@ func packBits(m *volume.LabelMap, frames []frame) []byte {
 
 // putSeries puts the SOP common and series modules.
 func (o *Output) putSeries(d *dataset.Dataset) {
-	d.SetText(tagSOPClass, "UI", sopSegmentation)
+	d.SetText(tagSOPClass, "UI", dicom.SegmentationStorage)
 	d.SetText(tagSOPInstance, "UI", o.uid("instance"))
 	d.SetText(tagModality, "CS", "SEG")
 	d.SetText(tagSeriesUID, "UI", o.uid("series"))
