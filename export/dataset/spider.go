@@ -5,6 +5,7 @@ package dataset
 import (
 	"fmt"
 	"hash/fnv"
+	"math"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -89,19 +90,20 @@ func nameStructures(classes *volume.LabelMap) *volume.LabelMap {
 			out.Data[at] = uint8(discName(n))
 		}
 	}
-	front := canalFront(classes)
+	front := canalFront(classes, discs)
 	for at, class := range classes.Data {
 		i, j, k := classes.Coords(at)
 		switch {
 		case class == spiderCanal:
 			out.Data[at] = uint8(spine.Canal)
-		case class == spiderVertebra && i >= front[j]:
+		case class == spiderVertebra && i >= front[k][j]:
 			out.Data[at] = uint8(spine.Posterior)
 		case class == spiderVertebra:
 			mm := classes.ToWorld(volume.Vec3{float64(i), float64(j), float64(k)})
 			out.Data[at] = uint8(bodyName(discsBelow(discs, mm)))
 		}
 	}
+	moveStrays(out)
 	return out
 }
 
@@ -154,41 +156,112 @@ func discsBelow(discs []volume.Component, mm volume.Vec3) int {
 	return n
 }
 
-// canalFront is, for each row from head to foot, the column where the canal
-// begins on average over the slices; rows without canal take the nearest row's.
-func canalFront(classes *volume.LabelMap) []int {
-	rows := classes.Size[1]
-	front, known := make([]int, rows), make([]bool, rows)
-	for j := range rows {
-		sum, n := 0, 0
-		for k := range classes.Size[2] {
-			for i := range classes.Size[0] {
-				if classes.At(i, j, k) == spiderCanal {
-					sum, n = sum+i, n+1
-					break
-				}
-			}
-		}
-		if n > 0 {
-			front[j], known[j] = (sum+n/2)/n, true
+// frontReach is over how many slices to either side the canal's front wall is averaged.
+const frontReach = 5
+
+// canalFront is, for each slice and row, the column where the canal begins. A curved
+// spine leaves the slices, so it is averaged over the nearest slices that show the
+// canal in this row; where none does, the discs' posterior edges mark the line.
+func canalFront(classes *volume.LabelMap, discs []volume.Component) [][]int {
+	rows, slices := classes.Size[1], classes.Size[2]
+	seen := make([][]int, slices) // -1: no canal
+	for k := range slices {
+		seen[k] = make([]int, rows)
+		for j := range rows {
+			seen[k][j] = firstCanal(classes, j, k)
 		}
 	}
-	for j := range rows {
-		if !known[j] {
-			front[j] = nearestKnown(front, known, j, classes.Size[0])
+	front := make([][]int, slices)
+	for k := range slices {
+		front[k] = make([]int, rows)
+		for j := range rows {
+			front[k][j] = nearbyFront(seen, j, k)
 		}
+		for _, d := range discs {
+			markDisc(front[k], classes, d, k)
+		}
+		continueFront(front[k], classes.Size[0])
 	}
 	return front
 }
 
-func nearestKnown(front []int, known []bool, j, none int) int {
-	for d := 1; d < len(front); d++ {
-		if j-d >= 0 && known[j-d] {
-			return front[j-d]
-		}
-		if j+d < len(front) && known[j+d] {
-			return front[j+d]
+func firstCanal(classes *volume.LabelMap, j, k int) int {
+	for i := range classes.Size[0] {
+		if classes.At(i, j, k) == spiderCanal {
+			return i
 		}
 	}
-	return none
+	return -1
+}
+
+// nearbyFront is the mean of a row's fronts, nearer slices counting more; -1 where
+// no slice has one.
+func nearbyFront(seen [][]int, j, k int) int {
+	sum, n := 0.0, 0.0
+	for o := max(0, k-frontReach); o <= min(len(seen)-1, k+frontReach); o++ {
+		if seen[o][j] >= 0 {
+			w := 1 / (1 + math.Abs(float64(o-k)))
+			sum, n = sum+w*float64(seen[o][j]), n+w
+		}
+	}
+	if n == 0 {
+		return -1
+	}
+	return int(math.Round(sum / n))
+}
+
+// markDisc sets the front at the row of a disc's posterior edge, one voxel behind
+// it, if no canal tells it better.
+func markDisc(front []int, classes *volume.LabelMap, d volume.Component, k int) {
+	edge, row := -1, 0
+	for _, at := range d.Indices {
+		if i, j, z := classes.Coords(int(at)); z == k && i > edge {
+			edge, row = i, j
+		}
+	}
+	if edge >= 0 && front[row] < 0 {
+		front[row] = edge + 1
+	}
+}
+
+// continueFront fills gaps by straight lines and the ends by what is nearest.
+// Without anything to go by, everything lies in front.
+func continueFront(front []int, none int) {
+	last := -1
+	for j, x := range front {
+		if x < 0 {
+			continue
+		}
+		for gap := last + 1; gap < j; gap++ {
+			if front[gap] = x; last >= 0 {
+				front[gap] = front[last] + (x-front[last])*(gap-last)/(j-last)
+			}
+		}
+		last = j
+	}
+	end := none
+	if last >= 0 {
+		end = front[last]
+	}
+	for j := last + 1; j < len(front); j++ {
+		front[j] = end
+	}
+}
+
+// moveStrays gives posterior elements the pieces of a body that lie apart from it:
+// where a lateral slice shows no canal, a lamina may lie in front of the line.
+func moveStrays(labels *volume.LabelMap) {
+	for s := spine.L1; s <= spine.VertebraAbove; s++ {
+		if !s.IsVertebra() || s == spine.VertebraAbove {
+			continue
+		}
+		parts := volume.Components(labels, uint8(s))
+		for n, c := range parts {
+			if n > 0 && c.Voxels*5 < parts[0].Voxels && c.Centroid[1] > parts[0].Centroid[1] {
+				for _, at := range c.Indices {
+					labels.Data[at] = uint8(spine.Posterior)
+				}
+			}
+		}
+	}
 }

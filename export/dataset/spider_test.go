@@ -102,3 +102,25 @@ func TestSPIDER_RealPatientsHaveFiveDiscsOrMore(t *testing.T) {
 		t.Errorf("%d of %d patients held out, want at least 7", held, len(cases))
 	}
 }
+
+// The canal ends above L5 and is seen in one slice only: the discs tell where the
+// bodies end.
+func TestNameStructures_SplitsVertebraeWhereNoCanalIsSeen(t *testing.T) {
+	m := column()
+	for n, class := range m.Data {
+		if _, j, k := m.Coords(n); class == spiderCanal && (k != 1 || j > 40) {
+			m.Data[n] = spiderVertebra // one bone from front to back
+		}
+	}
+	named := nameStructures(m)
+	for _, j := range []int{10, 44, 51, 60} {
+		for k := range 4 {
+			if got := spine.Structure(named.At(22, j, k)); !got.IsVertebra() {
+				t.Errorf("row %d, slice %d: the back of the body is %v", j, k, got)
+			}
+			if got := spine.Structure(named.At(32, j, k)); got != spine.Posterior {
+				t.Errorf("row %d, slice %d: behind the line of the discs is %v", j, k, got)
+			}
+		}
+	}
+}
