@@ -237,3 +237,20 @@ func TestDiskCache_IsDoneWithoutWhereItCannotBeWritten(t *testing.T) {
 		t.Errorf("the cache of code that will be run is open to others: %v %v", info, err)
 	}
 }
+
+func BenchmarkDecode(b *testing.B) {
+	needModule(b)
+	d := newDecoder(b)
+	for _, s := range allStreams(b, d, 512, 512) {
+		b.Run(s.name, func(b *testing.B) {
+			b.SetBytes(int64(s.frame.Size()))
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if _, err := d.Decode(context.Background(), s.uid, s.data, s.frame); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+		})
+	}
+}

@@ -118,7 +118,7 @@ func (e codecError) Error() string { return string(e) }
 // raise ends the call: the codecs expect that this function never returns.
 func raise(_ context.Context, m api.Module, at, n uint32) {
 	b, _ := m.Memory().Read(at, min(n, 300))
-	text := strings.TrimSpace(string(b))
+	text := strings.Join(strings.Fields(string(b)), " ")
 	if i := strings.LastIndex(text, "::"); i >= 0 {
 		text = text[i+2:] // without the names of C++ functions
 	}
