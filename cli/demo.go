@@ -158,44 +158,6 @@ func (e *env) demoResults(d *review.Desk, s *review.Session, dir string, started
 	return nil
 }
 
-// makePhantoms writes synthetic studies with their truth.
-func makePhantoms(e *env, args []string) error {
-	dir := e.flags.String("out", "", "folder")
-	seed := e.flags.Uint64("seed", 1, "seed of the first study")
-	count := e.flags.Int("count", 1, "how many studies, seeds counting up")
-	contrast := e.flags.Float64("random-contrast", 0, "share of studies in which every tissue has a brightness of its own choice, as no scanner gives")
-	if _, err := e.parse(args, 0, 0); err != nil {
-		return err
-	}
-	if err := e.required("out", *dir); err != nil {
-		return err
-	}
-	if *count < 1 {
-		return badUsage("--count must be at least 1")
-	}
-	names := []string{}
-	for n := range *count {
-		if err := e.ctx.Err(); err != nil {
-			return err
-		}
-		id := fmt.Sprintf("phantom-%d", *seed+uint64(n))
-		o := phantom.DefaultOptions()
-		o.RandomContrast = *contrast
-		c := phantom.Generate(*seed+uint64(n), o)
-		if err := writePhantom(filepath.Join(*dir, id), c); err != nil {
-			return err
-		}
-		names = append(names, filepath.Join(*dir, id))
-		if !e.json {
-			fmt.Fprintln(e.out, names[n])
-		}
-	}
-	if e.json {
-		return e.print(map[string]any{"studies": names})
-	}
-	return nil
-}
-
 // writePhantom writes dicom/SERIES/*.dcm, truth.nii.gz and truth.json into dir.
 func writePhantom(dir string, c *phantom.Case) error {
 	for i := range c.Study.Series {

@@ -4,11 +4,14 @@ import "math"
 
 // drawBuild makes a child, a very old or an unusually large patient, and chooses
 // how many lumbar vertebrae there are (five in about nine of ten: Konin 2010).
-func (p *patient) drawBuild(seed uint64) {
+func (p *patient) drawBuild(seed uint64, lumbar int) {
 	d := newDice(seed, streamBuild)
 	p.lumbar = 5
 	if d.chance(0.2 * p.variety) {
 		p.lumbar = 4 + 2*b2i(d.chance(0.6))
+	}
+	if lumbar > 0 {
+		p.lumbar = min(max(lumbar, 4), 6)
 	}
 	switch v := d.Float64() / math.Max(p.variety, 1e-9); {
 	case v < 0.1:

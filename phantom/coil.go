@@ -55,8 +55,7 @@ func flatCoil(d dice) *coil {
 	return c
 }
 
-func (c *coil) gain(w volume.Vec3) float32 {
-	y := min(max(int(w[1]-c.slope*w[2]+trunkReach), 0), 2*trunkReach-1)
-	z := min(max(int(w[2]+trunkReach), 0), 2*trunkReach-1)
-	return c.y[y] * c.z[z]
+// at is the gain at a place in the tables.
+func (c *coil) at(y, z float32) float32 {
+	return c.y[min(max(int(y), 0), 2*trunkReach-1)] * c.z[min(max(int(z), 0), 2*trunkReach-1)]
 }

@@ -51,7 +51,8 @@ type patient struct {
 	scoliosis scoliosis
 	variety   float64
 	frame     *frame
-	slices    []slice // per quarter millimetre of s
+	stances   []stance // as the slices
+	slices    []slice  // per quarter millimetre of s
 	bones     []bone
 	ribs      []rib
 	ribsEnd   float64 // s below which none is met
@@ -77,15 +78,15 @@ type patient struct {
 }
 
 // newPatient draws an anatomy, without pathology.
-func newPatient(seed uint64, pathology, variety float64) *patient {
+func newPatient(seed uint64, o Options) *patient {
 	d := newDice(seed, streamAnatomy)
-	p := &patient{variety: variety, female: d.chance(0.5), noise: newNoiseField(newDice(seed, streamTexture))}
+	p := &patient{variety: o.Variety, female: d.chance(0.5), noise: newNoiseField(newDice(seed, streamTexture))}
 	p.size = d.about(1.02, 0.045)
 	if p.female {
 		p.size -= 0.06
 	}
-	p.age = int(min(max(d.about(38+35*math.Sqrt(pathology), 13), 18), 90))
-	p.drawBuild(seed)
+	p.age = int(min(max(d.about(38+35*math.Sqrt(o.Pathology), 13), 18), 90))
+	p.drawBuild(seed, o.Lumbar)
 	p.endplate = d.between(0.45, 0.85)
 	p.canalWide = d.about(1, 0.06)
 	p.rootSeed = d.between(0, 40)

@@ -19,8 +19,9 @@
 // remnants of discs in it (S1, S2 and below), so that the sacrum anchors the
 // count; the bone behind the sacral canal is posterior elements. Canal is the
 // thecal sac. Posterior elements begin behind the posterior wall of the bodies,
-// pedicles included. There are always five lumbar vertebrae; how many others are
-// seen depends on the field of view. Grades are measured, see narrowing.go for
+// pedicles included. Levels are counted up from the sacrum (proportions.go), so
+// that L1 to L5 and their discs are always there; Case.LumbarCount says how many
+// lumbar vertebrae there really are. Grades are measured, see narrowing.go for
 // the thresholds. Nothing here is a real patient.
 package phantom
 
@@ -75,6 +76,9 @@ type Measure struct {
 	CanalRatio      float64    `json:"canal_ratio"`
 	ForamenFatRatio [2]float64 `json:"foramen_fat_ratio"` // left, right
 	RecessMM        [2]float64 `json:"recess_mm"`         // left, right
+	CanalAPMM       float64    `json:"canal_ap_mm"`       // of the sac in the midline
+	ForamenFatMM2   [2]float64 `json:"foramen_fat_mm2"`   // left, right
+	DiscHeightMM    float64    `json:"disc_height_mm"`    // in its middle
 }
 
 // Case is one phantom with its truth.
@@ -88,12 +92,17 @@ type Case struct {
 	Levels       []spine.Structure // vertebrae and discs in the truth, from the top
 	Measures     [spine.LevelCount]Measure
 	CanalAreaMM2 [spine.LevelCount]float64
+	Discs        [spine.LevelCount]DiscFinding
+	Fractures    []FractureFinding
+	LumbarCount  int    // lumbar vertebrae of the patient: 4, 5 or 6
+	Transitional string // sacralised_l5, lumbarised_s1 or nothing
+	Surgery      bool   // a lamina was taken away, screws perhaps set
 	Scanner      Scanner
 }
 
 // build draws an anatomy with its pathology.
 func build(seed uint64, o Options) *patient {
-	p := newPatient(seed, o.Pathology, o.Variety)
+	p := newPatient(seed, o)
 	p.drawNarrowings(seed, o.Pathology, o.PathologyLevel)
 	p.drawDisease(seed, o.Pathology)
 	p.finish(seed)

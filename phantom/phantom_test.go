@@ -163,7 +163,7 @@ func TestGrades_FollowTheThresholds(t *testing.T) {
 
 // oneSided is an anatomy whose only narrowings are on the left of one level.
 func oneSided(level spine.Level) *patient {
-	p := newPatient(11, 0, 0)
+	p := newPatient(11, Options{})
 	for n := range p.discs {
 		p.discs[n].narrow = healthyNarrowing()
 	}
@@ -314,7 +314,7 @@ func TestUID_IsValidAndItsOwn(t *testing.T) {
 }
 
 func TestLocate_UndoesSpotOnACurvedSpine(t *testing.T) {
-	p := newPatient(12, 0.5, 1)
+	p := newPatient(12, Options{Pathology: 0.5, Variety: 1})
 	p.drawNarrowings(12, 0.5, 0)
 	p.finish(12)
 	p.scoliosis.bends[0].sway = 24

@@ -67,15 +67,19 @@ func (r *receiver) develop(g volume.Grid, water, fat []float32, rnd *normals) *v
 
 // receive weights the signal with the coil's sensitivity.
 func (r *receiver) receive(v *volume.Volume) {
+	c := r.coil
 	step := v.Affine.Column(0)
+	dy := float32(step[1] - c.slope*step[2])
 	for k := range v.Size[2] {
 		share := 1 - r.stripes*float32(k%2)
 		for j := range v.Size[1] {
 			w := v.ToWorld(volume.Vec3{0, float64(j), float64(k)})
 			row := v.Data[v.Index(0, j, k):][:v.Size[0]]
+			y, z := float32(w[1]-c.slope*w[2]+trunkReach), float32(w[2]+trunkReach)
 			for i := range row {
-				row[i] *= r.coil.gain(w) * share
-				w = w.Add(step)
+				row[i] *= c.at(y, z) * share
+				y += dy
+				z += float32(step[2])
 			}
 		}
 	}

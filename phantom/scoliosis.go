@@ -44,12 +44,14 @@ func (sc *scoliosis) at(s float64) (sway, slope float64) {
 	return sway, slope
 }
 
-// lay notes the bend at s in its slice.
-func (sc *scoliosis) lay(sl *slice, s float64) {
+// stance is how the spine stands at one s: its sway (mm), its lean dx/ds, and sine
+// and cosine of its turn. A table of its own keeps locate in the cache.
+type stance struct{ sway, lean, sin, cos float32 }
+
+func (sc *scoliosis) stance(s float64) stance {
 	sway, slope := sc.at(s)
 	sin, cos := math.Sincos(sway * sc.turn)
-	sl.sway, sl.lean = float32(sway), float32(slope)
-	sl.sin, sl.cos = float32(sin), float32(cos)
+	return stance{float32(sway), float32(slope), float32(sin), float32(cos)}
 }
 
 // farMM is how far beside the spine its lean is still followed.
@@ -58,26 +60,30 @@ const farMM = 70.0
 // locate finds the spine coordinates of a world point, and the slice there.
 func (p *patient) locate(x, y, z float64) (s, u, rx float64, sl *slice) {
 	s0, u := p.frame.at(y, z)
-	sl = p.at(s0)
+	st := &p.stances[p.cell(s0)]
 	s = s0
 	for range 2 { // the foot of the perpendicular on the leaning curve
-		s = s0 + min(max(x-float64(sl.sway), -farMM), farMM)*float64(sl.lean)
-		sl = p.at(s)
+		move := min(max(x-float64(st.sway), -farMM), farMM) * float64(st.lean)
+		if s = s0 + move; move < 0.1 && move > -0.1 {
+			break
+		}
+		st = &p.stances[p.cell(s)]
 	}
-	lean := float64(sl.lean)
-	a, b := (x-float64(sl.sway))*(1+lean*lean/2), u
-	sin, cos := float64(sl.sin), float64(sl.cos)
+	lean := float64(st.lean)
+	sl = &p.slices[p.cell(s)]
+	a, b := (x-float64(st.sway))*(1+lean*lean/2), u
+	sin, cos := float64(st.sin), float64(st.cos)
 	return s, b*cos - a*sin - float64(sl.shift), a*cos + b*sin, sl
 }
 
 // spot maps spine coordinates to the patient's millimetres; locate undoes it.
 func (p *patient) spot(s, u, x float64) volume.Vec3 {
-	sl := p.at(s)
-	sin, cos := float64(sl.sin), float64(sl.cos)
-	u += float64(sl.shift)
+	st := &p.stances[p.cell(s)]
+	sin, cos := float64(st.sin), float64(st.cos)
+	u += float64(p.at(s).shift)
 	a, b := x*cos-u*sin, u*cos+x*sin
-	lean := float64(sl.lean)
+	lean := float64(st.lean)
 	a /= 1 + lean*lean/2
 	y, z := p.curve.place(s-a*lean, b)
-	return volume.Vec3{a + float64(sl.sway), y, z}
+	return volume.Vec3{a + float64(st.sway), y, z}
 }

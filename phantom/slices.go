@@ -10,8 +10,6 @@ type slice struct {
 	vert, disc         int16   // the vertebra at s, and the nearest disc
 	push               float32 // how far a crushed body's rear wall stands out, mm
 	shift, sway        float32 // listhesis along u and scoliosis along x, mm
-	lean               float32 // of the curve to the left, dx/ds
-	sin, cos           float32 // of the vertebra's turn about the curve
 	halfW, front, back float32 // outline of the column
 	wall               float32 // u of the posterior wall of the column
 	roof               float32 // u of the front of the laminae at the midline
@@ -20,21 +18,26 @@ type slice struct {
 	bones              []int16 // candidates among patient.bones
 }
 
+// cell is the index of the slice at s.
+func (p *patient) cell(s float64) int {
+	return min(max(int((s-p.curve.from)*(1/sliceStepMM)), 0), len(p.slices)-1)
+}
+
 // at gives the slice at s.
 func (p *patient) at(s float64) *slice {
-	i := int((s - p.curve.from) / sliceStepMM)
-	return &p.slices[min(max(i, 0), len(p.slices)-1)]
+	return &p.slices[p.cell(s)]
 }
 
 // tabulate fills the table of slices.
 func (p *patient) tabulate() {
 	n := int((p.vertebrae[vertebraSum-1].bottom + 40 - p.curve.from) / sliceStepMM)
-	p.slices = make([]slice, n)
+	p.slices, p.stances = make([]slice, n), make([]stance, n)
 	for i := range p.slices {
 		s := p.curve.from + float64(i)*sliceStepMM
 		sl := &p.slices[i]
 		sl.s = float32(s)
-		p.scoliosis.lay(sl, s)
+		p.stances[i] = p.scoliosis.stance(s)
+		sl.sway = p.stances[i].sway
 		p.nearest(sl, s)
 		p.outline(sl, s)
 		p.sac(sl, s)

@@ -15,6 +15,7 @@ const foramenBesideMM = 7
 func (p *patient) tell(c *Case, pic *picture) {
 	c.Truth = &volume.LabelMap{Grid: pic.grid, Data: pic.labels}
 	c.Levels = levelsIn(c.Truth)
+	p.tellFindings(c)
 	for l := range spine.Level(spine.LevelCount) {
 		c.Measures[l] = p.measure(&p.discs[firstLumbar+int(l)])
 		c.CanalAreaMM2[l] = c.Measures[l].CanalAreaMM2
@@ -48,11 +49,12 @@ func levelsIn(m *volume.LabelMap) []spine.Structure {
 // measure reads the geometry of one disc level from the anatomy.
 func (p *patient) measure(x *disc) Measure {
 	sl := p.at(x.mid)
-	m := Measure{CanalAreaMM2: p.sacArea(x, sl)}
+	m := Measure{CanalAreaMM2: p.sacArea(x, sl), CanalAPMM: p.sacDepth(x, sl), DiscHeightMM: 2*x.half + x.concUp + x.concDown}
 	m.CanalRatio = m.CanalAreaMM2 / p.healthySac(x, sl)
 	for side := range 2 {
 		m.RecessMM[side] = p.recessWidth(x, sl, side)
-		m.ForamenFatRatio[side] = p.foramenFat(x, side) / p.healthyForamen(x, side)
+		m.ForamenFatMM2[side] = p.foramenFat(x, side)
+		m.ForamenFatRatio[side] = m.ForamenFatMM2[side] / p.healthyForamen(x, side)
 	}
 	return m
 }

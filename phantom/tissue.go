@@ -124,6 +124,13 @@ func baseMatter() [tissueCount]matter {
 	m[tVein] = stuff(0.8, 1300, 110, 0.1, 0.2, 1)
 	m[tArtery] = stuff(0.06, 1200, 60, 0, 0.3, 1)
 	m[tArteryWall] = stuff(0.5, 900, 40, 0, 0.1, 1)
+	organMatter(&m)
+	decay(&m)
+	return m
+}
+
+// organMatter lists the tissues before the spine and those of disease.
+func organMatter(m *[tissueCount]matter) {
 	m[tBowelWall] = stuff(0.75, 900, 48, 0.05, 0.15, 1)
 	m[tBowelFluid] = stuff(0.95, 2200, 300, 0, 0.2, 2)
 	m[tBowelGas] = stuff(0.02, 900, 40, 0, 0.3, 1)
@@ -156,6 +163,10 @@ func baseMatter() [tissueCount]matter {
 	m[tKidneySinus] = stuff(0.6, 900, 70, 0.6, 0.3, 1)
 	m[tLung] = stuff(0.08, 1100, 35, 0, 0.5, 1.5)
 	m[tMesentery] = stuff(0.45, 800, 48, 0.8, 0.3, 1.2)
+}
+
+// decay says what gradient echoes lose and what varies over centimetres.
+func decay(m *[tissueCount]matter) {
 	for _, t := range []tissue{tIliac, tRib, tOedema, tMarrowPatch, tMarrow, tMarrowSacrum, tMarrowAbove, tModic1, tModic2} {
 		m[t].star, m[t].cloud = 14, 0.1 // trabeculae dephase
 	}
@@ -163,5 +174,4 @@ func baseMatter() [tissueCount]matter {
 		m[t].star = 150
 	}
 	m[tBowelGas].star, m[tMuscle].cloud, m[tLiver].cloud = 2, 0.12, 0.05
-	return m
 }

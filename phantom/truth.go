@@ -31,12 +31,29 @@ type truth struct {
 	Levels   []string                  `json:"levels"`
 	Measures [spine.LevelCount]Measure `json:"measures"`
 	Scanner  Scanner                   `json:"scanner"`
+
+	LumbarCount  int                           `json:"lumbar_count"`
+	Transitional string                        `json:"transitional,omitempty"`
+	Surgery      bool                          `json:"surgery"`
+	Discs        [spine.LevelCount]DiscFinding `json:"discs"`
+	Fractures    []truthFracture               `json:"fractures"`
+}
+
+type truthFracture struct {
+	Level string  `json:"level"`
+	Kind  string  `json:"kind"`
+	Loss  float64 `json:"height_loss"`
+	Fresh bool    `json:"fresh"`
 }
 
 // WriteTruth writes what is true of a case as one JSON object, in LPS+
 // millimetres. The same case gives the same bytes.
 func WriteTruth(w io.Writer, c *Case) error {
-	t := truth{Seed: c.Seed, Lesions: []truthLesion{}, Measures: c.Measures, Scanner: c.Scanner}
+	t := truth{Seed: c.Seed, Lesions: []truthLesion{}, Measures: c.Measures, Scanner: c.Scanner,
+		LumbarCount: c.LumbarCount, Transitional: c.Transitional, Surgery: c.Surgery, Discs: c.Discs, Fractures: []truthFracture{}}
+	for _, f := range c.Fractures {
+		t.Fractures = append(t.Fractures, truthFracture{f.Level.String(), f.Kind, f.Loss, f.Fresh})
+	}
 	for _, g := range c.Grades {
 		t.Grades = append(t.Grades, truthGrade{g.Condition.String(), g.Level.String(), g.Grade.String(), g.Point})
 	}

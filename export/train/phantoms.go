@@ -51,8 +51,9 @@ func normalised(v *volume.Volume) []uint8 {
 // stenosisSamples reads the 25 crops of one phantom, found through its mask by
 // the same code that serves readers.
 func stenosisSamples(seed uint64, size int) ([]StenosisSample, error) {
-	o := phantom.DefaultOptions()
-	o.NoLesions = true
+	o := phantom.TrainingOptions()
+	o.NoLesions, o.RandomContrast = true, 0.2
+	o.SlabMM = 70 // both rows of foramina
 	c := phantom.Generate(seed, o)
 	anatomy := inference.NewAnatomy(c.Truth)
 	var out []StenosisSample
@@ -72,7 +73,7 @@ func stenosisSamples(seed uint64, size int) ([]StenosisSample, error) {
 // lesionSamples reads every metastasis of one phantom in a region of a size in
 // columns, rows and slices.
 func lesionSamples(seed uint64, size [3]int) ([]LesionSample, error) {
-	c := phantom.Generate(seed, phantom.Options{WithSTIR: true, Pathology: 0.3, AlwaysLesion: true})
+	c := phantom.Generate(seed, phantom.Options{WithSTIR: true, Pathology: 0.3, Variety: 1, SlabMM: 60, AlwaysLesion: true})
 	var out []LesionSample
 	for _, l := range c.Lesions {
 		if l.Spondylitis {
