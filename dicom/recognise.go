@@ -184,14 +184,14 @@ func (p *physics) reconciled(text, times spine.Sequence) bool {
 	switch {
 	case times == spine.T2FS:
 		return text == spine.STIR || text == spine.T2
-	case times == spine.OtherSequence && text == spine.T1: // T1 with fat suppressed, or as a gradient echo
+	case times != spine.OtherSequence:
+		return false
+	case p.fatImage(): // named as the series it was computed from
+		return true
+	case text == spine.T1: // with fat suppressed, or as a gradient echo
 		return p.fatSuppressed() || p.gradientEcho()
-	case times == spine.OtherSequence && text == spine.T2: // T2* and FLAIR
-		return p.gradientEcho() || p.flair()
-	case times == spine.OtherSequence:
-		return p.fatImage()
 	}
-	return false
+	return text == spine.T2 && (p.gradientEcho() || p.flair()) // T2* and FLAIR
 }
 
 // byText is the sequence that the description names, else the scanner's own word
@@ -200,7 +200,7 @@ func (p *physics) byText() spine.Sequence {
 	switch {
 	case p.says("stir", "tirm", "turboinversion"):
 		return spine.STIR
-	case p.says("flair"):
+	case p.says("flair") && !p.says("t1", "t1w"): // T1 FLAIR is a T1
 		return spine.OtherSequence
 	case p.says("t2", "t2w") && p.fatSuppressed():
 		return spine.T2FS
