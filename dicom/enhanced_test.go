@@ -365,3 +365,35 @@ func decodable(t *testing.T, name string) bool {
 	_, err := parseFile(t, name).pixels()
 	return err == nil
 }
+
+func TestReadSlices_SurvivesDamagedGroups(t *testing.T) {
+	dir, out := t.TempDir(), filepath.Join(t.TempDir(), "e.dcm")
+	if err := WriteSeries(dir, testStudy(), testSeries("t2", spine.T2, pattern(sagittalGrid([3]int{4, 3, 4}), 3))); err != nil {
+		t.Fatal(err)
+	}
+	enhancedFile(t, out, dataset.ExplicitLE, sopEnhancedMR, classicFiles(t, dir), false)
+	whole, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(41, 42))
+	for n := range 4_000 {
+		b := slices.Clone(whole)
+		for range 1 + n%3 {
+			b[132+r.IntN(len(b)-132)] ^= 1 << r.IntN(8)
+		}
+		f, err := parse(b)
+		if err != nil {
+			continue
+		}
+		found, err := readSlices(f)
+		for _, s := range found {
+			if err == nil && (s.rows < 1 || s.cols < 1 || s.spacingCol <= 0 || !(s.origin.Norm() < 1e6)) {
+				t.Fatalf("input %d: a slice of %dx%d at %v was taken", n, s.cols, s.rows, s.origin)
+			}
+		}
+		if err == nil {
+			assemble(found)
+		}
+	}
+}

@@ -378,3 +378,30 @@ func BenchmarkPane(b *testing.B) {
 		})
 	}
 }
+
+func TestPainter_ShowsAGapAsAGap(t *testing.T) {
+	s := sagittal(false, false)
+	for i := range s.Volume.Data {
+		s.Volume.Data[i] = 100
+	}
+	s.Gaps = []bool{false, false, true, false, false}
+	scene, p := bare(s), NewPainter(NewType())
+	for n := range scene.Stack.Len() {
+		scene.Slice = n
+		img := p.Draw(scene, 200, 300)
+		_, _, k := scene.Stack.At(n)
+		if grey := at(img, 100, 40).R; (grey < 40) != (k == 2) {
+			t.Errorf("slice %d is drawn with grey %d", k, grey)
+		}
+	}
+}
+
+func TestStack_TitleAsksWhereTheSequenceIsDoubtful(t *testing.T) {
+	s := sagittal(false, false)
+	for confidence, want := range map[float64]string{0.95: "T2 sagittal", 0.5: "T2 sagittal?", 1: "T2 sagittal"} {
+		s.Confidence = confidence
+		if got := NewStack(s).Title(); got != want {
+			t.Errorf("with %.2f: %q, want %q", confidence, got, want)
+		}
+	}
+}
