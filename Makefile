@@ -27,7 +27,7 @@ test: setup ## pass all tests
 
 test-pacs: setup ## install Orthanc where it is missing and test against it
 	@scripts/setup.sh --orthanc
-	go test -count=1 -v -run Orthanc ./dicom/web ./review ./cli
+	go test -count=1 -v -run Orthanc ./dicom/web ./review ./cli ./app
 
 bench: build ## run the benchmarks, or those whose names hold NAME=conv
 	COLUMNA_ORT_LIB="$(ORT)" $(BIN) bench $(NAME)

@@ -31,11 +31,13 @@ type App struct {
 	typ   *render.Type
 	jobs  *jobs
 
-	body     *fyne.Container // the current screen
-	shift    bool            // a Shift key is down
-	worklist *worklist
-	room     *room // nil while the worklist shows
-	clock    func() time.Time
+	body      *fyne.Container // the current screen
+	shift     bool            // a Shift key is down
+	worklist  *worklist
+	room      *room // nil while a list shows
+	archive   *archiveScreen
+	inArchive bool // the archive shows instead of the worklist
+	clock     func() time.Time
 }
 
 // Run opens the window on the worklist, or on the only case of a worklist that
@@ -102,6 +104,7 @@ func (a *App) show(o fyne.CanvasObject) {
 
 func (a *App) showWorklist() {
 	a.leaveRoom()
+	a.inArchive = false
 	a.win.SetTitle("Columna")
 	a.jobs.say("")
 	if a.worklist == nil {
@@ -133,6 +136,7 @@ func (a *App) openCase(id int64) {
 // enter shows an open session.
 func (a *App) enter(s *review.Session) {
 	a.leaveRoom()
+	a.inArchive = false
 	a.room = newRoom(a, s)
 	a.win.SetTitle("Columna · " + render.StudyTitle(s.Study()))
 	a.show(a.room.root)

@@ -268,6 +268,7 @@ func shortcuts() []fyne.Shortcut {
 		&desktop.CustomShortcut{KeyName: fyne.KeyF, Modifier: ctrl},
 		&desktop.CustomShortcut{KeyName: fyne.KeyO, Modifier: ctrl},
 		&desktop.CustomShortcut{KeyName: fyne.KeyW, Modifier: ctrl},
+		&desktop.CustomShortcut{KeyName: fyne.KeyP, Modifier: ctrl},
 	}
 }
 
@@ -281,12 +282,18 @@ func (a *App) shortcut(s fyne.Shortcut) {
 	case *desktop.CustomShortcut:
 		switch s.KeyName {
 		case fyne.KeyF:
-			if a.room == nil {
+			if a.inArchive {
+				a.win.Canvas().Focus(a.archive.fields[fieldName])
+			} else if a.room == nil {
 				a.win.Canvas().Focus(a.worklist.search)
 			}
 		case fyne.KeyO:
 			if a.room == nil {
 				a.worklist.chooseImport()
+			}
+		case fyne.KeyP:
+			if a.room == nil {
+				a.showArchive()
 			}
 		case fyne.KeyW:
 			a.inRoom(func(*room) { a.showWorklist() })
@@ -306,6 +313,10 @@ func (a *App) inRoom(f func(*room)) {
 func (a *App) typedKey(e *fyne.KeyEvent) {
 	if a.room != nil {
 		a.room.run(e.Name, viewer.Mods{Shift: a.shift})
+		return
+	}
+	if a.inArchive {
+		a.archive.key(e.Name)
 		return
 	}
 	if e.Name == fyne.KeyEscape {

@@ -39,3 +39,8 @@ func (p prefs) brushMM() float64 {
 }
 
 func (p prefs) keepBrush(mm float64) { p.p.SetFloat("brush.radius", mm) }
+
+// archive is the name of the archive searched last; no credentials are kept.
+func (p prefs) archive() string { return p.p.String("archive.name") }
+
+func (p prefs) keepArchive(name string) { p.p.SetString("archive.name", name) }

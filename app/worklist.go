@@ -57,9 +57,10 @@ func newWorklist(a *App) *worklist {
 	w.search = newSearchEntry(w)
 	add := newFlat("Import…", "Ctrl+O", w.chooseImport)
 	add.Strong = true
+	archive := newFlat("Archive…", "Ctrl+P", w.app.showArchive)
 	title := text("Columna", 17, p.Ink)
 	title.TextStyle.Bold = true
-	top := container.New(parts{[]float32{0, 1, 0, 0}}, title, container.New(layout.NewHBoxLayout()), container.New(column{340}, w.search), add)
+	top := container.New(parts{[]float32{0, 1, 0, 0, 0}}, title, container.New(layout.NewHBoxLayout()), container.New(column{340}, w.search), archive, add)
 	w.list = widget.NewList(func() int { return w.total }, func() fyne.CanvasObject { return newCaseLine(w) }, w.fill)
 	w.list.HideSeparators = true
 	w.headline.Alignment, w.hint.Alignment = fyne.TextAlignCenter, fyne.TextAlignCenter

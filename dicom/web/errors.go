@@ -37,7 +37,7 @@ func (f *fault) Unwrap() error { return f.kind }
 // fault makes an error that names the archive and holds no secret.
 func (c *Client) fault(again bool, kind error, format string, args ...any) *fault {
 	text := dataset.Printable(fmt.Sprintf(format, args...))
-	return &fault{text: c.who.redact(c.end.Name + ": " + text), kind: kind, again: again}
+	return &fault{text: c.who.redact("archive " + c.end.Name + ": " + text), kind: kind, again: again}
 }
 
 // refused says what a status means.

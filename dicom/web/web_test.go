@@ -290,7 +290,7 @@ func TestErrors_AreOneSentenceWithoutSecretsOrPatients(t *testing.T) {
 			continue
 		}
 		s := err.Error()
-		if !strings.HasPrefix(s, "pacs: ") || !strings.Contains(s, x.want) || strings.Contains(s, "hunter22") || strings.Contains(s, "Ivanov") || strings.ContainsAny(s, "\n") {
+		if !strings.HasPrefix(s, "archive pacs: ") || !strings.Contains(s, x.want) || strings.Contains(s, "hunter22") || strings.Contains(s, "Ivanov") || strings.ContainsAny(s, "\n") {
 			t.Errorf("%s: %s", x.name, s)
 		}
 	}
