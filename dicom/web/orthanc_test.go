@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"columna/dicom"
 	"columna/internal/orthanc"
@@ -135,5 +137,65 @@ func wrongPassword(t *testing.T, a orthanc.Archive) {
 	}
 	if _, err := c.Fetch(t.Context(), "1.2", newShelf(), nil); !errors.Is(err, ErrUnauthorised) {
 		t.Errorf("%v", err)
+	}
+}
+
+// threeSeries puts a study of T1, T2 and STIR at a scanner's size into an archive.
+func threeSeries(b *testing.B) (*Client, string, string) {
+	a := orthanc.Start(b)
+	c := login(b, a, orthanc.Password)
+	p := phantom.Generate(11, phantom.Options{WithSTIR: true})
+	dir := b.TempDir()
+	for n := range p.Study.Series {
+		if err := dicom.WriteSeries(filepath.Join(dir, fmt.Sprint(n)), &p.Study, &p.Study.Series[n]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "*", "*.dcm"))
+	var objects []Object
+	for _, file := range files {
+		o, err := OpenObject(file)
+		if err != nil {
+			b.Fatal(err)
+		}
+		objects = append(objects, o)
+	}
+	if s, err := c.Store(b.Context(), objects, nil); err != nil || s.Taken != len(files) {
+		b.Fatal(s, err)
+	}
+	b.Logf("%d series, %d images", len(p.Study.Series), len(files))
+	return c, a.URL + "/studies/" + p.Study.UID, p.Study.UID
+}
+
+// BenchmarkOrthanc retrieves the study in two ways by turns, as machines are shared,
+// and gives the best of each: Fetch finds its series, retrieves, checks and writes
+// every image; curl writes the answer to one request for the study.
+func BenchmarkOrthanc(b *testing.B) {
+	c, address, uid := threeSeries(b)
+	dir := b.TempDir()
+	ways := map[string]func() error{
+		"fetch-ms": func() error {
+			_, err := c.Fetch(b.Context(), uid, folder{newShelf(), dir}, nil)
+			return err
+		},
+		"curl-ms": func() error {
+			return exec.Command("curl", "-sfo", filepath.Join(dir, "body"), "-u", orthanc.User+":"+orthanc.Password, "-H", "Accept: "+acceptFiles, address).Run()
+		},
+	}
+	best := map[string]float64{}
+	for b.Loop() {
+		for name, way := range ways {
+			began := time.Now()
+			if err := way(); err != nil {
+				b.Fatal(name, err)
+			}
+			ms := 1000 * time.Since(began).Seconds()
+			if old, ok := best[name]; !ok || ms < old {
+				best[name] = ms
+			}
+		}
+	}
+	for name, ms := range best {
+		b.ReportMetric(ms, name)
 	}
 }
