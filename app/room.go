@@ -100,8 +100,18 @@ func (r *room) greet() {
 	case r.session.Recovered() > 0:
 		r.app.jobs.say(fmt.Sprintf("%d unsaved edits of the last session were brought back; Ctrl + S keeps them.", r.session.Recovered()))
 	default:
-		r.app.jobs.say(r.missing())
+		r.app.jobs.say(strings.TrimSpace(r.missing() + " " + r.doubtful()))
 	}
+}
+
+// doubtful names the first series whose sequence or plane a person should look at.
+func (r *room) doubtful() string {
+	for _, s := range r.session.Study().Series {
+		if s.Doubtful() && s.Sequence != spine.OtherSequence {
+			return fmt.Sprintf("Is %q a %s %s series? The Study tab corrects it.", s.Description, s.Sequence, s.Plane)
+		}
+	}
+	return ""
 }
 
 // missing says which of the usual series the study lacks.

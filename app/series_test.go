@@ -50,3 +50,16 @@ func TestSeries_BlocksOfOneSeriesAreCorrectedTogether(t *testing.T) {
 		}
 	}
 }
+
+func TestSeries_DoubtIsSaidWhenTheCaseIsOpened(t *testing.T) {
+	r := sit(t)
+	room := r.app.room
+	if room.doubtful() != "" {
+		t.Fatalf("a phantom is doubtful: %q", room.doubtful())
+	}
+	room.session.Study().Find(spine.T1, spine.Sagittal).Confidence = 0.4
+	room.greet()
+	if said := r.app.jobs.words.Text; !strings.Contains(said, "T1 sagittal") || !strings.Contains(said, "Study tab") {
+		t.Errorf("the bar says %q", said)
+	}
+}

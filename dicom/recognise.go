@@ -341,13 +341,16 @@ func planeOf(normal volume.Vec3) (spine.Plane, float64) {
 }
 
 // planeIn is planeOf for a stack of a series whose normals share an axis: a block
-// through L5/S1 may be tilted by more than 45 degrees and is axial as its series
-// is, though doubtful.
+// through L5/S1 is tilted by 30 degrees and more, and axial as surely as its series
+// is; beyond 45 it is so still, though doubtful.
 func planeIn(normal, axis volume.Vec3) (spine.Plane, float64) {
 	plane, sure := planeOf(normal)
-	common, _ := planeOf(axis)
-	toCommon := map[spine.Plane]int{spine.Sagittal: 0, spine.Coronal: 1, spine.Axial: 2}[common]
-	if common != plane && math.Abs(normal[toCommon]) >= 0.5*normal.Norm() {
+	common, commonSure := planeOf(axis)
+	if common == plane {
+		return plane, math.Max(sure, commonSure)
+	}
+	across := map[spine.Plane]int{spine.Sagittal: 0, spine.Coronal: 1, spine.Axial: 2}[common]
+	if math.Abs(normal[across]) >= 0.5*normal.Norm() {
 		return common, 0.4
 	}
 	return plane, sure

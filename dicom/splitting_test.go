@@ -99,17 +99,19 @@ func TestImport_KeepsBlocksHalfADegreeApartInTheirPlaces(t *testing.T) {
 
 func TestImport_SteepBlockIsOfThePlaneOfItsSeries(t *testing.T) {
 	dir := t.TempDir()
-	writeBlocks(t, dir, tilted(5, 4, volume.Vec3{0, 0, 60}), tilted(20, 4, volume.Vec3{0, 0, 20}), tilted(52, 4, volume.Vec3{0, 0, -30}))
+	writeBlocks(t, dir, tilted(5, 4, volume.Vec3{0, 0, 60}), tilted(20, 4, volume.Vec3{0, 0, 20}), tilted(38, 4, volume.Vec3{0, 0, -20}), tilted(52, 4, volume.Vec3{0, 0, -60}))
 	series, _ := importBlocks(t, dir)
 	for n := range series {
-		if s := &series[n]; s.Plane != spine.Axial || s.Doubtful() != (n == 2) {
+		if s := &series[n]; s.Plane != spine.Axial || s.Doubtful() != (n == 3) {
 			t.Errorf("block %d is %s with %.2f", n, s.Plane, s.Confidence)
 		}
 	}
-	alone := t.TempDir()
-	writeBlocks(t, alone, tilted(52, 4, volume.Vec3{0, 0, -30}))
-	if series, _ := importBlocks(t, alone); series[0].Plane != spine.Coronal || !series[0].Doubtful() {
-		t.Errorf("alone it is %s with %.2f", series[0].Plane, series[0].Confidence)
+	for degrees, plane := range map[float64]spine.Plane{38: spine.Axial, 52: spine.Coronal} {
+		alone := t.TempDir()
+		writeBlocks(t, alone, tilted(degrees, 4, volume.Vec3{0, 0, -30}))
+		if series, _ := importBlocks(t, alone); series[0].Plane != plane || !series[0].Doubtful() {
+			t.Errorf("%v degrees alone: %s with %.2f", degrees, series[0].Plane, series[0].Confidence)
+		}
 	}
 }
 
