@@ -151,9 +151,13 @@ func (m *machine) decode(ctx context.Context, kind family, data []byte, f Frame)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	i, err := m.take(ctx) // starting an instance is not the frame's fault
+	if err != nil {
+		return nil, err
+	}
 	limited, cancel := context.WithTimeout(ctx, m.limit+time.Duration(f.pixels())*pixelDeadline)
 	defer cancel()
-	out, err := m.attempt(limited, kind, data, f)
+	out, err := m.attempt(limited, i, kind, data, f)
 	switch {
 	case err == nil:
 		return out, nil
@@ -162,9 +166,6 @@ func (m *machine) decode(ctx context.Context, kind family, data []byte, f Frame)
 	case limited.Err() != nil:
 		return nil, errors.New("decoding the frame took too long: the file is damaged")
 	}
-	if errors.Is(err, errClosed) {
-		return nil, err
-	}
 	var told codecError
 	if errors.As(err, &told) {
 		return nil, fmt.Errorf("the compressed image cannot be decoded (%s): the file is damaged", told)
@@ -172,13 +173,8 @@ func (m *machine) decode(ctx context.Context, kind family, data []byte, f Frame)
 	return nil, errors.New("the compressed image breaks its decoder: the file is damaged")
 }
 
-// attempt decodes on an idle instance or a new one and keeps it for the next
-// frame unless it failed.
-func (m *machine) attempt(ctx context.Context, kind family, data []byte, f Frame) ([]byte, error) {
-	i, err := m.take(ctx)
-	if err != nil {
-		return nil, err
-	}
+// attempt decodes on an instance and keeps it for the next frame unless it failed.
+func (m *machine) attempt(ctx context.Context, i *instance, kind family, data []byte, f Frame) ([]byte, error) {
 	out, err := i.decode(ctx, kind, data, f)
 	if err = errors.Join(err, ctx.Err()); err != nil { // a call that ends with its time may have been stopped
 		return nil, errors.Join(err, i.module.Close(context.Background()))
