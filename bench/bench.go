@@ -57,7 +57,7 @@ type benchmark struct {
 // benchmarks lists them all in the order in which they run.
 func benchmarks() []benchmark {
 	var all []benchmark
-	for _, list := range [][]benchmark{peaks(), operators(), networks(), papers(), reading()} {
+	for _, list := range [][]benchmark{peaks(), operators(), networks(), papers(), images(), reading()} {
 		all = append(all, list...)
 	}
 	return all
