@@ -142,6 +142,29 @@ func loadBytes(b []byte) (*slice, []float32, error) {
 	}
 	d := codec.NewDecoder()
 	defer d.Close()
-	data, err := px.grey(context.Background(), d, all[0])
-	return all[0], data, err
+	data := make([]float32, px.rows*px.cols)
+	return all[0], data, px.greyInto(context.Background(), d, all[0], data)
+}
+
+func TestShorts_AreWhatValueSays(t *testing.T) {
+	samples := make([]byte, 2*65536)
+	for i := range 65536 {
+		binary.LittleEndian.PutUint16(samples[2*i:], uint16(i))
+	}
+	got := make([]float32, 65536)
+	for n := range 16 * 16 * 8 {
+		p := pixelFormat{allocated: 16, stored: 1 + n%16, signed: n&1024 > 0, inverted: n&512 > 0, slope: 1}
+		if p.shift = n / 16 % 16; p.shift > 16-p.stored {
+			continue
+		}
+		if n&256 > 0 {
+			p.slope, p.intercept = 0.37, -11
+		}
+		p.shorts(samples, got)
+		for i := 0; i < 65536; i += 7 {
+			if want := p.value(uint32(i)); got[i] != want {
+				t.Fatalf("%+v: sample %d gives %g, want %g", p, i, got[i], want)
+			}
+		}
+	}
 }

@@ -3,7 +3,6 @@ package dicom
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -216,82 +215,4 @@ func (s *stack) doubts() (out []string) {
 		out = append(out, fmt.Sprintf("%d of %d images: %s", files[what], len(s.slices), what))
 	}
 	return out
-}
-
-// LoadSeries reads the pixels of a stack found by Import, on all cores. files
-// may stand in any order. It fails if a file is gone, has changed or cannot be
-// decoded.
-func LoadSeries(ctx context.Context, files []FileRef) (*volume.Volume, error) {
-	if len(files) == 0 {
-		return nil, errors.New("the series has no files")
-	}
-	l := newLoader()
-	defer l.close()
-	sources := bySource(files)
-	loaded := make([][]image, len(sources))
-	err := parallel(ctx, len(sources), func(ctx context.Context, i int) (err error) {
-		if loaded[i], err = l.load(ctx, sources[i], len(files)); err != nil {
-			return fmt.Errorf("%s: %s", sources[i][0], sentence(err))
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	st := &stack{}
-	images := map[*slice][]float32{}
-	for i, frames := range loaded {
-		for _, im := range frames {
-			if first := loaded[0][0]; im.rows != first.rows || im.cols != first.cols {
-				return nil, fmt.Errorf("%s: its size differs from the rest of the series: import the folder again", sources[i][0])
-			}
-			st.slices = append(st.slices, im.slice)
-			images[im.slice] = im.grey
-		}
-	}
-	n := st.slices[0].normal()
-	for _, s := range st.slices {
-		s.ref.PositionMM = s.origin.Dot(n)
-	}
-	slices.SortStableFunc(st.slices, func(a, b *slice) int { return cmp.Compare(a.ref.PositionMM, b.ref.PositionMM) })
-	return st.fill(images)
-}
-
-// bySource puts the frames of one file together, so that it is read once.
-func bySource(files []FileRef) [][]FileRef {
-	var out [][]FileRef
-	at := map[FileRef]int{}
-	for _, ref := range files {
-		key := FileRef{Path: ref.Path, ZipEntry: ref.ZipEntry}
-		n, known := at[key]
-		if !known {
-			n = len(out)
-			at[key], out = n, append(out, nil)
-		}
-		out[n] = append(out[n], ref)
-	}
-	return out
-}
-
-// fill lays the images out on the stack's grid.
-func (s *stack) fill(images map[*slice][]float32) (*volume.Volume, error) {
-	l, err := s.layout()
-	if err != nil {
-		return nil, err
-	}
-	v := volume.New(l.grid)
-	size := v.Size[0] * v.Size[1]
-	for k, p := range l.planes {
-		out := v.Data[k*size : (k+1)*size]
-		a, b := images[s.slices[p.a]], images[s.slices[p.b]]
-		if p.a == p.b {
-			copy(out, a)
-			continue
-		}
-		f := float32(p.f)
-		for i := range out {
-			out[i] = a[i]*(1-f) + b[i]*f
-		}
-	}
-	return v, nil
 }

@@ -1,80 +1,202 @@
 package dicom
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 
 	"columna/internal/codec"
+	"columna/volume"
 )
 
-// loader is what the slices of one job share: open zip files and the decoder,
-// whose start a series pays for once.
+// LoadSeries reads the pixels of a stack found by Import, on all cores. files may
+// stand in any order. It fails if a file is gone, has changed or cannot be decoded.
+func LoadSeries(ctx context.Context, files []FileRef) (*volume.Volume, error) {
+	if len(files) == 0 {
+		return nil, errors.New("the series has no files")
+	}
+	l := newLoader(files)
+	defer l.close()
+	if err := l.each(ctx, l.headers); err != nil {
+		return nil, err
+	}
+	st, err := l.stack()
+	if err != nil {
+		return nil, err
+	}
+	lay, err := st.layout()
+	if err != nil {
+		return nil, err
+	}
+	v := volume.New(lay.grid)
+	l.place(st, lay, v)
+	if err := l.each(ctx, l.pixels); err != nil {
+		return nil, err
+	}
+	l.interpolate(st, lay, v)
+	return v, nil
+}
+
+// loader is what the slices of one job share: open zip files, the decoder, whose
+// start a series pays for once, and memory for files.
 type loader struct {
 	zips    *zips
 	decoder *codec.Decoder
+	sources [][]FileRef // the frames of one file each
+	slices  [][]*slice  // of the sources
+	grey    map[*slice][]float32
+	count   int
+	spare   sync.Pool // of *[]byte
 }
 
-func newLoader() *loader { return &loader{zips: newZips(), decoder: codec.NewDecoder()} }
+func newLoader(files []FileRef) *loader {
+	sources := bySource(files)
+	return &loader{zips: newZips(), decoder: codec.NewDecoder(), count: len(files),
+		sources: sources, slices: make([][]*slice, len(sources)), grey: map[*slice][]float32{}}
+}
 
 func (l *loader) close() {
 	l.zips.close()
 	l.decoder.Close()
 }
 
-// image is a slice with its grey values.
-type image struct {
-	*slice
-	grey []float32
+// bySource puts the frames of one file together, so that it is read once.
+func bySource(files []FileRef) [][]FileRef {
+	var out [][]FileRef
+	at := map[FileRef]int{}
+	for _, ref := range files {
+		key := FileRef{Path: ref.Path, ZipEntry: ref.ZipEntry}
+		n, known := at[key]
+		if !known {
+			n = len(out)
+			at[key], out = n, append(out, nil)
+		}
+		out[n] = append(out[n], ref)
+	}
+	return out
 }
 
-// load reads the frames of one source that belong to a stack of count slices,
-// with their pixels.
-func (l *loader) load(ctx context.Context, refs []FileRef, count int) ([]image, error) {
-	b, err := l.zips.read(refs[0])
-	if err != nil {
-		return nil, err
-	}
-	f, err := parse(b)
-	if err != nil {
-		return nil, err
-	}
-	all, err := readSlices(f)
-	if err != nil {
-		return nil, err
-	}
-	px, err := f.pixels()
-	if err != nil {
-		return nil, err
-	}
-	out := make([]image, len(refs))
-	return out, parallel(ctx, len(refs), func(ctx context.Context, i int) (err error) {
-		ref := refs[i]
-		if ref.Frame < 0 || ref.Frame >= len(all) || ref.SOPUID != "" && all[ref.Frame].ref.SOPUID != ref.SOPUID {
-			return errors.New("the file is no longer the image that was imported: import the folder again")
+// each runs do for all sources, on all cores.
+func (l *loader) each(ctx context.Context, do func(ctx context.Context, i int) error) error {
+	return parallel(ctx, len(l.sources), func(ctx context.Context, i int) error {
+		if err := do(ctx, i); err != nil {
+			return fmt.Errorf("%s: %s", l.sources[i][0], sentence(err))
 		}
-		out[i].slice = all[ref.Frame]
-		if err := refuseSize(out[i].slice, count); err != nil {
-			return err
-		}
-		out[i].grey, err = px.grey(ctx, l.decoder, out[i].slice)
-		return err
+		return nil
 	})
 }
 
-// grey decodes the grey values of one frame.
-func (p *pixelFormat) grey(ctx context.Context, d *codec.Decoder, s *slice) ([]float32, error) {
+// headers reads the slices of source i.
+func (l *loader) headers(_ context.Context, i int) error {
+	all, err := readHeaders(l.zips, l.sources[i][0])
+	if err != nil {
+		return err
+	}
+	for _, ref := range l.sources[i] {
+		if ref.Frame < 0 || ref.Frame >= len(all) || ref.SOPUID != "" && all[ref.Frame].ref.SOPUID != ref.SOPUID {
+			return errChanged
+		}
+		if err := refuseSize(all[ref.Frame], l.count); err != nil {
+			return err
+		}
+		l.slices[i] = append(l.slices[i], all[ref.Frame])
+	}
+	return nil
+}
+
+var errChanged = errors.New("the file is no longer the image that was imported: import the folder again")
+
+// stack sorts the slices along their normal.
+func (l *loader) stack() (*stack, error) {
+	st, first := &stack{}, l.slices[0][0]
+	for i, found := range l.slices {
+		for _, s := range found {
+			if s.rows != first.rows || s.cols != first.cols {
+				return nil, fmt.Errorf("%s: its size differs from the rest of the series: import the folder again", l.sources[i][0])
+			}
+			s.ref.PositionMM = s.origin.Dot(first.normal())
+			st.slices = append(st.slices, s)
+		}
+	}
+	slices.SortStableFunc(st.slices, func(a, b *slice) int { return cmp.Compare(a.ref.PositionMM, b.ref.PositionMM) })
+	return st, nil
+}
+
+// place gives each slice the memory for its grey values: its own plane of the
+// volume, or some apart where it only serves its neighbours.
+func (l *loader) place(st *stack, lay *layout, v *volume.Volume) {
+	size := v.Size[0] * v.Size[1]
+	for k, p := range lay.planes {
+		if s := st.slices[p.a]; p.a == p.b && l.grey[s] == nil {
+			l.grey[s] = v.Data[k*size : (k+1)*size]
+		}
+	}
+	for _, s := range st.slices {
+		if l.grey[s] == nil {
+			l.grey[s] = make([]float32, size)
+		}
+	}
+}
+
+// interpolate fills the planes that no slice has for its own.
+func (l *loader) interpolate(st *stack, lay *layout, v *volume.Volume) {
+	size := v.Size[0] * v.Size[1]
+	for k, p := range lay.planes {
+		out := v.Data[k*size : (k+1)*size]
+		a, b := l.grey[st.slices[p.a]], l.grey[st.slices[p.b]]
+		if p.a == p.b {
+			copy(out, a)
+			continue
+		}
+		f := float32(p.f)
+		for i := range out {
+			out[i] = a[i]*(1-f) + b[i]*f
+		}
+	}
+}
+
+// pixels decodes the slices of source i into their places.
+func (l *loader) pixels(ctx context.Context, i int) error {
+	held, _ := l.spare.Get().(*[]byte)
+	if held == nil {
+		held = new([]byte)
+	}
+	defer l.spare.Put(held)
+	var err error
+	if *held, err = l.zips.readInto(*held, l.sources[i][0]); err != nil {
+		return err
+	}
+	f, err := parse(*held)
+	if err != nil {
+		return err
+	}
+	px, err := f.pixels()
+	if err != nil {
+		return err
+	}
+	return parallel(ctx, len(l.slices[i]), func(ctx context.Context, n int) error {
+		s := l.slices[i][n]
+		if s.rows != px.rows || s.cols != px.cols || s.ref.Frame >= px.frames || f.Text(tagSOPInstance) != s.ref.SOPUID {
+			return errChanged
+		}
+		return px.greyInto(ctx, l.decoder, s, l.grey[s])
+	})
+}
+
+// greyInto decodes the grey values of one frame.
+func (p *pixelFormat) greyInto(ctx context.Context, d *codec.Decoder, s *slice, out []float32) error {
 	samples, err := p.frame(ctx, d, s.ref.Frame)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	own := *p
 	own.slope, own.intercept = s.slope, s.intercept
-	out := make([]float32, p.rows*p.cols)
 	own.values(samples, out)
-	return out, nil
+	return nil
 }
 
 // parallel runs do for 0..n-1 on all cores until one fails or ctx ends; it

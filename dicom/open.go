@@ -133,7 +133,10 @@ func ReadFile(ref FileRef) ([]byte, error) {
 }
 
 // read returns all bytes of a source. Those of a zip entry must have its checksum.
-func (z *zips) read(ref FileRef) ([]byte, error) {
+func (z *zips) read(ref FileRef) ([]byte, error) { return z.readInto(nil, ref) }
+
+// readInto does so into b where it is large enough.
+func (z *zips) readInto(b []byte, ref FileRef) ([]byte, error) {
 	s, err := z.open(ref)
 	if err != nil {
 		return nil, err
@@ -142,7 +145,10 @@ func (z *zips) read(ref FileRef) ([]byte, error) {
 	if s.size > maxFileBytes {
 		return nil, s.refuseLarge()
 	}
-	b := make([]byte, s.size)
+	if int64(cap(b)) < s.size {
+		b = make([]byte, s.size)
+	}
+	b = b[:s.size]
 	if n, err := s.ReadAt(b, 0); err != nil && n < len(b) {
 		return nil, fmt.Errorf("cannot be read: %w", err)
 	}

@@ -228,13 +228,36 @@ func (p *pixelFormat) values(samples []byte, out []float32) {
 			out[i] = p.value(uint32(samples[i]))
 		}
 	case 16:
-		for i := range out {
-			out[i] = p.value(uint32(binary.LittleEndian.Uint16(samples[2*i:])))
-		}
+		p.shorts(samples, out)
 	default:
 		for i := range out {
 			out[i] = p.value(binary.LittleEndian.Uint32(samples[4*i:]))
 		}
+	}
+}
+
+// shorts does so for samples of 16 bits, which nearly all are: the same as value
+// with its choices made beforehand, four samples a step.
+func (p *pixelFormat) shorts(samples []byte, out []float32) {
+	shift, mask, sign, flip := uint(p.shift)&15, uint32(1)<<p.stored-1, int32(0), int32(0)
+	if p.signed {
+		sign = 1 << (p.stored - 1)
+	}
+	if p.inverted { // top - x is x with its stored bits turned over
+		flip = int32(p.top())
+	}
+	slope, intercept := p.slope, p.intercept
+	grey := func(u uint32) float32 {
+		return float32(float64((int32(u>>shift&mask)^sign-sign)^flip)*slope + intercept)
+	}
+	for len(out) >= 4 && len(samples) >= 8 {
+		u := binary.LittleEndian.Uint64(samples)
+		out[0], out[1] = grey(uint32(u)&0xFFFF), grey(uint32(u)>>16)
+		out[2], out[3] = grey(uint32(u>>32)&0xFFFF), grey(uint32(u>>48))
+		samples, out = samples[8:], out[4:]
+	}
+	for i := range out {
+		out[i] = grey(uint32(binary.LittleEndian.Uint16(samples[2*i:])))
 	}
 }
 
