@@ -33,6 +33,7 @@ func LoadSeries(ctx context.Context, files []FileRef) (*volume.Volume, error) {
 		return nil, err
 	}
 	v := volume.New(lay.grid)
+	largePages(v.Data)
 	l.place(st, lay, v)
 	if err := l.each(ctx, l.pixels); err != nil {
 		return nil, err
