@@ -291,6 +291,7 @@ func exportFormats() []string { return []string{"seg", "nifti", "mha", "pdf", "c
 func export(e *env, args []string) error {
 	formats := e.flags.String("format", "", strings.Join(exportFormats(), ","))
 	dir := e.flags.String("out", "", "folder")
+	hide := e.flags.Bool("deid", false, "leave out who the patient is; UIDs become those of columna deid")
 	words, err := e.parse(args, 1, 1)
 	if err != nil {
 		return err
@@ -311,9 +312,13 @@ func export(e *env, args []string) error {
 		if err := makeFolder(*dir); err != nil {
 			return err
 		}
+		out, err := e.leaving(s, *hide)
+		if err != nil {
+			return err
+		}
 		var written []string
 		for _, f := range asked {
-			names, err := e.exportAs(d, s, f, *dir)
+			names, err := e.exportAs(d, out, f, *dir)
 			if err != nil {
 				return err
 			}
@@ -333,9 +338,9 @@ func export(e *env, args []string) error {
 }
 
 // exportAs writes one format and returns the files.
-func (e *env) exportAs(d *review.Desk, s *review.Session, format, dir string) ([]string, error) {
+func (e *env) exportAs(d *review.Desk, s *leaving, format, dir string) ([]string, error) {
 	base := filepath.Join(dir, fmt.Sprintf("case-%d", s.CaseID()))
-	a := s.Analysis()
+	a := s.analysis
 	if a == nil && format != "png" && s.Mask() == nil {
 		return nil, fmt.Errorf("case %d has no result yet: run columna analyze %d first", s.CaseID(), s.CaseID())
 	}
@@ -350,7 +355,7 @@ func (e *env) exportAs(d *review.Desk, s *review.Session, format, dir string) ([
 		return e.exportSegmentation(s, base+".seg.dcm")
 	case "pdf":
 		name := base + ".pdf"
-		return []string{name}, writePDF(name, s)
+		return []string{name}, s.writePDF(name)
 	case "png":
 		return e.screens(d, s, dir)
 	}
@@ -359,31 +364,30 @@ func (e *env) exportAs(d *review.Desk, s *review.Session, format, dir string) ([
 
 // exportSegmentation writes the mask as a DICOM segmentation and says what its images
 // could not tell.
-func (e *env) exportSegmentation(s *review.Session, name string) ([]string, error) {
-	notes, err := s.WriteSegmentation(e.ctx, name)
-	for _, n := range notes {
-		fmt.Fprintf(e.err, "columna: %s: %s\n", name, n)
-	}
+func (e *env) exportSegmentation(s *leaving, name string) ([]string, error) {
+	err := s.dicom(name, func(name string) error {
+		notes, err := s.WriteSegmentation(e.ctx, name)
+		for _, n := range notes {
+			fmt.Fprintf(e.err, "columna: %s: %s\n", filepath.Base(name), n)
+		}
+		return err
+	})
 	return []string{name}, err
 }
 
 // writeTable writes the grades as CSV, plain or as the RSNA challenge has them.
-func writeTable(base, format string, s *review.Session) ([]string, error) {
+func writeTable(base, format string, s *leaving) ([]string, error) {
 	name := base + map[string]string{"csv": ".csv", "rsna": "-rsna.csv"}[format]
 	err := files.Write(name, func(w io.Writer) error {
 		if format == "rsna" {
-			return report.WriteRSNA(w, s.Study().UID, s.Analysis(), readerGrades(s))
+			return report.WriteRSNA(w, s.study.UID, s.analysis, s.grades)
 		}
-		return report.WriteCSV(w, s.Analysis(), readerGrades(s))
+		return report.WriteCSV(w, s.analysis, s.grades)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("the table cannot be written: %w", err)
 	}
 	return []string{name}, nil
-}
-
-func writePDF(name string, s *review.Session) error {
-	return report.WritePDF(name, s.Study(), s.Analysis(), readerGrades(s), []image.Image{sheet(s, worstLevel(s), nil)})
 }
 
 // check verifies the database; problems make it fail.

@@ -46,7 +46,7 @@ func TestMain_AnswersBadUsageWith2AndOneSentence(t *testing.T) {
 		{"train", "resnet"}, {"train", "unet", "--schedule", "sometimes"}, {"train", "unet", "--ema", "1"}, {"train", "unet", "--mix", "2"},
 		{"train", "desamba", "--mix", "0.2"}, {"train", "unet", "--mix", "0.2", "--whole"}, {"train", "unet", "--accumulate", "-1"},
 		{"models", "--provider", "abacus"}, {"eval", "--threads", "-1"}, {"export", "1", "--format", "gif", "--out", "d"}, {"convert", "a", "b.txt"},
-		{"bench", "nonsense"}, {"bench", "--rounds", "0"}, {},
+		{"deid"}, {"deid", "in"}, {"deid", "in", "out", "--dates", "keep"}, {"bench", "nonsense"}, {"bench", "--rounds", "0"}, {},
 	} {
 		code, out, errs := columna(t, args...)
 		if code != exitUsage || out != "" || strings.Count(errs, "\n") != 1 || !strings.HasPrefix(errs, "columna: ") {

@@ -119,7 +119,7 @@ func demoOptions() phantom.Options {
 
 // demoResults writes screens, report, mask, table and summary.
 func (e *env) demoResults(d *review.Desk, s *review.Session, dir string, started time.Time) error {
-	files, err := e.screens(d, s, dir)
+	files, err := e.screens(d, whole(s), dir)
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (e *env) demoResults(d *review.Desk, s *review.Session, dir string, started
 		files = append(files, more...)
 	}
 	pdf, mask := filepath.Join(dir, "report.pdf"), filepath.Join(dir, "mask.nii.gz")
-	if err := writePDF(pdf, s); err != nil {
+	if err := whole(s).writePDF(pdf); err != nil {
 		return err
 	}
 	if err := report.WriteMask(mask, s.Mask()); err != nil {

@@ -154,6 +154,7 @@ func TestRoad_AnalysisFillsTheWorksheetAndLeavesAsFiles(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	expectNameless(t, id, filepath.Join(dir, "dicom"))
 	heated, attended := filepath.Join(t.TempDir(), "heat.png"), filepath.Join(t.TempDir(), "attention.png")
 	succeed(t, nil, "show", id, "--out", heated)
 	succeed(t, nil, "show", id, "--attention", "--out", attended)

@@ -90,13 +90,11 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if c.DBPath == "" {
-		path, err := defaultDB()
-		if err != nil {
-			return nil, err
-		}
-		c.DBPath = path
+	path, err := DatabasePath(c.DBPath)
+	if err != nil {
+		return nil, err
 	}
+	c.DBPath = path
 	if c.Author == "" {
 		c.Author = "reader"
 	}
@@ -108,8 +106,12 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 		Models: c.Models, Threads: c.Threads, Provider: c.Provider, Notice: c.Notice})}, nil
 }
 
-// defaultDB is columna.db in the user's data folder.
-func defaultDB() (string, error) {
+// DatabasePath is the name given, or columna.db in the user's data folder where
+// none is.
+func DatabasePath(name string) (string, error) {
+	if name != "" {
+		return name, nil
+	}
 	dir := os.Getenv("XDG_DATA_HOME")
 	if home, err := os.UserHomeDir(); dir == "" && err == nil && runtime.GOOS == "linux" {
 		dir = filepath.Join(home, ".local", "share")

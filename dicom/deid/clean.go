@@ -77,6 +77,9 @@ func (c *cleaner) element(d *dataset.Dataset, e *dataset.Element) *dataset.Eleme
 	a = a.resolve(t, c.kind)
 	switch {
 	case c.options.KeepCharacteristics && characteristic(t):
+		if e.VR == "US" { // PregnancyStatus
+			return c.numbers(d, e)
+		}
 		return c.text(d, e)
 	case c.options.Dates == ShiftDates && isTime(e.VR) && !neverShifted(t):
 		return shift(e, c.days)
@@ -199,17 +202,9 @@ func (c *cleaner) dummies(e *dataset.Element) *dataset.Element {
 func (c *cleaner) uids(_ *dataset.Dataset, e *dataset.Element) *dataset.Element {
 	values := strings.Split(string(e.Value), `\`)
 	for i, v := range values {
-		values[i] = c.uid(v)
+		values[i] = c.key.mapped(v)
 	}
 	return text(e.Tag, "UI", values...)
-}
-
-func (c *cleaner) uid(old string) string {
-	old = trim(old)
-	if old == "" || standardUID.MatchString(old) {
-		return old
-	}
-	return c.key.uid(old)
 }
 
 // text keeps the values of a short text, each without known names.
@@ -259,14 +254,7 @@ func characterSet(d *dataset.Dataset, e *dataset.Element) *dataset.Element {
 
 // mark says in the file what was done (PS3.15 E.1, PS3.16 CID 7050).
 func (c *cleaner) mark(d *dataset.Dataset) {
-	id := c.key.pseudonym(c.patient)
-	if c.options.PatientID != "" {
-		id = c.options.PatientID
-	}
-	name := id
-	if c.options.PatientName != "" {
-		name = c.options.PatientName
-	}
+	name, id := c.Profile.patient(c.patient)
 	d.SetText(tagPatientName, "PN", name)
 	d.SetText(tagPatientID, "LO", id)
 	for _, t := range []dataset.Tag{0x00100030, 0x00100040} { // birth date and sex must be there (C.7.1.1)

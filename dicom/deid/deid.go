@@ -120,15 +120,35 @@ func syntaxOf(src *dataset.File) string {
 	return dataset.ExplicitLE
 }
 
-// patientKey tells patients apart: by ID and issuer, else by name, else by study.
+// patientKey tells patients apart: by ID, else by name, else by study. The issuer of
+// an ID does not count: objects made from images often lack it, and must stay with
+// them.
 func patientKey(d *dataset.Dataset) string {
 	if id := d.Text(tagPatientID); id != "" {
-		return "id\x00" + id + "\x00" + d.Text(0x00100021) // IssuerOfPatientID
+		return "id\x00" + id
 	}
 	if name := d.Text(tagPatientName); name != "" {
 		return "name\x00" + name + "\x00" + d.Text(0x00100030)
 	}
 	return "study\x00" + d.Text(tagStudyUID)
+}
+
+// NewUID is what Clean makes of a UID, for tables that go with the files.
+func (p *Profile) NewUID(old string) string { return p.key.mapped(old) }
+
+// NewPatient is what Clean makes of name and ID of the patient of a study.
+func (p *Profile) NewPatient(id, name, studyUID string) (newName, newID string) {
+	d := dataset.New()
+	d.SetText(tagPatientID, "LO", id)
+	d.SetText(tagPatientName, "PN", name)
+	d.SetText(tagStudyUID, "UI", studyUID)
+	return p.patient(patientKey(d))
+}
+
+// patient is the new name and ID of a patient.
+func (p *Profile) patient(key string) (name, id string) {
+	id = cmp.Or(p.options.PatientID, p.key.pseudonym(key))
+	return cmp.Or(p.options.PatientName, id), id
 }
 
 // The tags that the profile looks at by name.

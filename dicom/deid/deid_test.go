@@ -159,6 +159,7 @@ func TestShiftDateTime_KeepsPrecisionAndRefusesNonsense(t *testing.T) {
 
 func TestClean_KeepsCharacteristicsAndAllowedWordsOnlyWhenAsked(t *testing.T) {
 	d := object(classMR, 1)
+	d.SetShorts(0x001021C0, 4) // PregnancyStatus
 	d.SetText(0x0008103E, "LO", "T2 SAG Quendelbach for Dr Zweig")
 	strict := clean(t, profile(t, Options{}), d)
 	if strict.Text(0x00101010)+strict.Text(0x00100040)+strict.Text(0x0008103E) != "" {
@@ -166,7 +167,7 @@ func TestClean_KeepsCharacteristicsAndAllowedWordsOnlyWhenAsked(t *testing.T) {
 	}
 	d.SetText(0x0008103E, "LO", "T2_TSE sag L4/L5 for Dr Zweig")
 	f := clean(t, profile(t, Options{KeepCharacteristics: true, CleanDescriptors: true}), d)
-	if f.Text(0x00101010) != "066Y" || f.Text(0x00100040) != "F" || f.Text(0x0008103E) != "T2 TSE sag L4/L5" {
+	if f.Text(0x00101010) != "066Y" || f.Text(0x00100040) != "F" || f.Text(0x0008103E) != "T2 TSE sag L4/L5" || f.Float(0x001021C0) != 4 {
 		t.Errorf("%q %q %q", f.Text(0x00101010), f.Text(0x00100040), f.Text(0x0008103E))
 	}
 	var codes []string
@@ -209,6 +210,16 @@ func TestClean_RefusesWhatItCannotJudge(t *testing.T) {
 	sure := with(classSC, func(d *dataset.Dataset) { d.SetText(0x00280301, "CS", "NO") })
 	if _, err := profile(t, Options{}).CleanDataset(sure, dataset.ExplicitLE); err != nil {
 		t.Errorf("a capture that says NO: %v", err)
+	}
+}
+
+func TestClean_TakesTheProgramForNobody(t *testing.T) {
+	d := object(classSEG, 1)
+	d.SetText(0x00080070, "LO", "Columna")
+	d.SetText(0x00700084, "PN", "columna") // who makes a segmentation without a reader
+	f := clean(t, profile(t, Options{CleanDescriptors: true}), d)
+	if f.Text(0x00080070) != "Columna" || f.Text(0x00700084) != "" {
+		t.Errorf("maker %q, creator %q", f.Text(0x00080070), f.Text(0x00700084))
 	}
 }
 

@@ -77,6 +77,15 @@ func (k Key) uid(old string) string {
 	return "2.25." + new(big.Int).SetBytes(b).String()
 }
 
+// mapped is the new UID of any but those that the standard itself defines.
+func (k Key) mapped(old string) string {
+	old = trim(old)
+	if old == "" || standardUID.MatchString(old) {
+		return old
+	}
+	return k.uid(old)
+}
+
 // pseudonym is the new ID of a patient.
 func (k Key) pseudonym(patient string) string {
 	return "COL-" + base32.StdEncoding.EncodeToString(k.hash("patient", patient))[:10]

@@ -73,7 +73,7 @@ func addName(found map[string]bool, s string, least int) {
 // commonTerm are words that name nobody.
 func commonTerm(s string) bool {
 	switch s {
-	case "anonymous", "anonymized", "removed", "unknown", "none", "patient", "name", "test", "phantom", "original",
+	case "columna", "anonymous", "anonymized", "removed", "unknown", "none", "patient", "name", "test", "phantom", "original",
 		"primary", "derived", "secondary", "other", "spine", "lspine", "monochrome2", "monochrome1", "the", "and", "hfs", "hfp", "ffs":
 		return true
 	}
