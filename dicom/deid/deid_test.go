@@ -217,7 +217,16 @@ func TestClean_TakesTheProgramForNobody(t *testing.T) {
 	d := object(classSEG, 1)
 	d.SetText(0x00080070, "LO", "Columna")
 	d.SetText(0x00700084, "PN", "columna") // who makes a segmentation without a reader
+	d.SetSequence(0x00620002, item(func(d *dataset.Dataset) {
+		d.SetText(0x00620005, "LO", "disc above T12")
+		d.SetText(0x00620020, "UT", "disc above T12")
+		d.SetSequence(0x00620007, item(func(d *dataset.Dataset) { d.SetText(0x00660036, "LO", "gfssnet") }))
+	}))
 	f := clean(t, profile(t, Options{CleanDescriptors: true}), d)
+	s := f.Item(0x00620002)
+	if s.Text(0x00620005) != "disc above T12" || s.Text(0x00620020) != "disc above T12" || s.Item(0x00620007).Text(0x00660036) != "gfssnet" {
+		t.Errorf("a segment is called %q, tracked as %q, made by %q", s.Text(0x00620005), s.Text(0x00620020), s.Item(0x00620007).Text(0x00660036))
+	}
 	if f.Text(0x00080070) != "Columna" || f.Text(0x00700084) != "" {
 		t.Errorf("maker %q, creator %q", f.Text(0x00080070), f.Text(0x00700084))
 	}

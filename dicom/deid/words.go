@@ -18,6 +18,7 @@ func technical(t dataset.Tag) bool {
 		0x00201040, 0x00209056, 0x00200012, 0x00209450, // PositionReferenceIndicator, StackID
 		0x00281054, 0x00283002, 0x00283003, 0x00283004, 0x00281055, 0x00409210, // RescaleType, LUTs
 		0x00620005, 0x00620009, 0x00209421, // SegmentLabel, SegmentAlgorithmName, DimensionDescriptionLabel
+		0x00660031, 0x00660036, // AlgorithmVersion, AlgorithmName
 		0x00700080, 0x00189077, 0x00080110, 0x00080114:
 		return true
 	}
@@ -52,7 +53,7 @@ func characteristic(t dataset.Tag) bool {
 func descriptor(t dataset.Tag) bool {
 	switch t {
 	case 0x00081030, 0x0008103E, 0x00181030, 0x00189424, 0x00321060, 0x00400254, 0x00082111, 0x0040A160,
-		0x00620005, 0x00620006:
+		0x00620005, 0x00620006, 0x00620020:
 		return true // study, series, protocol, derivation, text of a report, segments
 	}
 	return false
@@ -64,7 +65,7 @@ const allowedWords = ` t1 t1w t2 t2w pd pdw stir tirm tse fse se gre flair dixon
  spair spir ir epi dwi adc dess fisp mprage vibe haste scout localizer loc survey sag sagittal ax axial tra transversal
  transverse cor coronal obl oblique 2d 3d mr mri lumbar lumbosacral spine lspine l-spine cspine tspine thoracic cervical
  sacrum sacral spinal canal disc disk vertebra vertebral body foramen foraminal subarticular zone left right pre post
- contrast with without and of at the neural stenosis narrowing normal mild moderate severe grade herniation
+ contrast with without and of at the above below neural stenosis narrowing normal mild moderate severe grade herniation
  spondylolisthesis modic endplate conus cord posterior elements anterior segmentation
  t12 l1 l2 l3 l4 l5 s1 t12/l1 l1/l2 l2/l3 l3/l4 l4/l5 l5/s1 t12-l1 l1-l2 l2-l3 l3-l4 l4-l5 l5-s1 `
 
@@ -97,7 +98,7 @@ func plainWord(s string) bool {
 // words go and something stays.
 func needed(t dataset.Tag) (action, bool) {
 	switch t {
-	case 0x0040A160, 0x00620005, 0x00620006, 0x00189080: // TextValue, segments, MetaboliteMapDescription
+	case 0x0040A160, 0x00620005, 0x00620006, 0x00620020, 0x00189080: // TextValue, segments, MetaboliteMapDescription
 		return dummy, true
 	case 0x00700081: // ContentDescription
 		return empty, true
