@@ -14,6 +14,7 @@ type organs struct {
 	spleen     ellipsoid
 	cell       float64 // size of bowel loops, mm
 	salt       uint32
+	empty      uint32 // of 16 cells, how many hold fat alone
 	colon      [3]tube
 }
 
@@ -27,7 +28,7 @@ func (e *ellipsoid) at(x, y, z float64) float64 {
 
 func (p *patient) drawOrgans(d dice) organs {
 	k := p.size
-	o := organs{cell: d.between(24, 42) * k, salt: uint32(d.Uint64()), rectum: d.between(7, 16) * k}
+	o := organs{cell: d.between(24, 42) * k, salt: uint32(d.Uint64()), empty: uint32(2 + d.IntN(8)), rectum: d.between(7, 16) * k}
 	for side := range 2 {
 		o.kidney[side] = ellipsoid{[3]float64{sideSign(side) * d.between(58, 72) * k, d.between(2, 14), d.between(50, 90) - 10*float64(side)},
 			[3]float64{27 * k * d.between(0.85, 1.1), 24 * k * d.between(0.8, 1.1), 54 * k * d.between(0.85, 1.1)}}

@@ -61,14 +61,14 @@ func (a arch) transverse() {
 func (a arch) spinous() {
 	k, roof := a.p.size, a.roof+3
 	s, h := a.at(0.56), a.v.height
-	long, droop, tall := 25*k, 0.12, 0.86*h
+	long, droop, tall := 28*k, 0.12, 0.86*h
 	switch {
 	case a.p.thoracic(a.n):
 		long, droop, tall = 25*k, 0.75, 0.42*h
 	case a.n == firstSacral-1:
 		long, droop, tall = 19*k, 0.35, 0.5*h
 	case a.n == firstSacral-2:
-		long = 22 * k
+		long = 25 * k
 	}
 	end := roof + long
 	corners := [4][2]float64{{s, roof}, {s + tall*0.75, roof}, {s + tall + droop*long, end}, {s + 0.2*tall + droop*long, end - 2}}

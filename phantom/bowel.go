@@ -61,7 +61,10 @@ func (p *patient) bowel(x, y, z float64) tissue {
 	for c := range 8 {
 		ci, cj, ck := i+c&1, j+c>>1&1, k+c>>2
 		h := o.hash(ci, cj, ck)
-		r := 0.34 + 0.2*float64(h>>24)/255
+		if h>>19&15 < o.empty {
+			continue
+		}
+		r := 0.34 + 0.3*float64(h>>24)/255
 		dx := gx - float64(ci) - 0.5 - 0.35*(float64(h&255)/255-0.5)
 		dy := gy - float64(cj) - 0.5 - 0.35*(float64(h>>8&255)/255-0.5)
 		dz := gz - float64(ck) - 0.5 - 0.35*(float64(h>>16&255)/255-0.5)

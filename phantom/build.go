@@ -25,6 +25,9 @@ func (p *patient) drawBuild(seed uint64, lumbar int) {
 	}
 	p.size *= 1 + 0.05*p.variety*d.about(0, 1)
 	p.canalWide *= 1 + 0.1*p.variety*d.about(0, 1)
+	if d.chance(0.06 * p.variety) {
+		p.lipomatosis = d.between(0.15, 0.45)
+	}
 	p.patchy = d.between(0, 0.3) + p.variety*math.Max(float64(p.age-40)/60, 0)*d.between(0, 1)
 }
 

@@ -326,5 +326,8 @@ func (p *patient) foramenAt(sl *slice, s, u, x float64) (tissue, uint8, bool) {
 			return tForamenScar, 0, true
 		}
 	}
+	if p.noise.smooth(s*0.7, u*0.7, x*0.4) > 0.62 {
+		return tVein, 0, true
+	}
 	return tForamenFat, 0, true
 }

@@ -30,10 +30,11 @@ func (p *patient) dorsal(sl *slice, x, rx, y, z, s, u float64) tissue {
 	deep := 1 - min(ax/40, 1)
 	// Fibres of multifidus run down and outwards from the spinous processes.
 	f := 0.6 * p.noise.smooth(x*0.4, y*0.35+z*0.08, z*0.09-y*0.04)
-	f += 0.7 * p.noise.smooth(x*2+z*0.3, y*1.9+z*0.45, z*0.2)
-	f += p.trunk.fatStreaks*0.8 + 0.28*low*deep - 0.24
-	if ax < 6 {
-		f += 0.15 + 0.1*b2f(s < 0)
+	f += 0.55 * p.noise.smooth(x*1.1+z*0.12, y*1.1+z*0.28, z*0.14)
+	f += 0.22 * p.noise.at(x*2.6, y*2.6+z*0.5, z*0.4)
+	f += p.trunk.fatStreaks*0.8 + 0.28*low*deep - 0.3
+	if ax < 11 {
+		f += 0.26 // between the laminae and the deepest muscles
 	}
 	if u < float64(sl.wall)+22 {
 		f += 0.18 // fat before the muscles and around the facets
@@ -50,7 +51,7 @@ func (p *patient) dorsal(sl *slice, x, rx, y, z, s, u float64) tissue {
 	switch {
 	case f > 0.52:
 		return tFat
-	case f > 0.22:
+	case f > 0.2:
 		return tMuscleFat
 	case f < -0.35:
 		return tMuscleDark

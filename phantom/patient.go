@@ -59,22 +59,23 @@ type patient struct {
 	roots     []root
 	lumbar    int // how many lumbar vertebrae
 	transition
-	pelvis    pelvis
-	metal     []screw
-	noise     *noiseField
-	lesions   []lesionShape
-	infection *infection
-	trunk     trunk
-	size      float64 // of the skeleton, 1 = average
-	female    bool
-	age       int
-	conus     float64 // s of the tip of the spinal cord
-	canalWide float64
-	rootSeed  float64 // shifts the pattern of the cauda equina
-	endplate  float64 // thickness, mm
-	fixed     int     // the upper of two vertebrae joined by screws, 0 = none
-	voidMM    float64
-	patchy    float64 // how unevenly fat is spread in the marrow
+	pelvis      pelvis
+	metal       []screw
+	noise       *noiseField
+	lesions     []lesionShape
+	infection   *infection
+	trunk       trunk
+	size        float64 // of the skeleton, 1 = average
+	female      bool
+	age         int
+	conus       float64 // s of the tip of the spinal cord
+	canalWide   float64
+	rootSeed    float64 // shifts the pattern of the cauda equina
+	endplate    float64 // thickness, mm
+	fixed       int     // the upper of two vertebrae joined by screws, 0 = none
+	voidMM      float64
+	lipomatosis float64 // share by which epidural fat narrows the low sac
+	patchy      float64 // how unevenly fat is spread in the marrow
 }
 
 // newPatient draws an anatomy, without pathology.

@@ -77,7 +77,8 @@ func (p *patient) sacralForamen(sl *slice, s, v, ax float64) (tissue, bool) {
 	return 0, false
 }
 
-// iliumAt covers the iliac bone and the sacroiliac joint.
+// iliumAt covers the iliac bone, the muscles on both of its faces and the joint
+// with the sacrum.
 func (p *patient) iliumAt(s, u, ax float64) (tissue, bool) {
 	q := &p.pelvis
 	if s < q.crest-2 || s > q.crest+2.2*q.high || ax < 30 {
@@ -86,18 +87,22 @@ func (p *patient) iliumAt(s, u, ax float64) (tissue, bool) {
 	up := math.Max(12-s, 0)
 	down := math.Max(s-12, 0)
 	// The wing leans out upwards and forward, and in behind the sacrum.
-	plane := q.joint + 6 + q.flare*up*0.6 - 0.32*down + 0.42*(8-u)*b2f(u < 8) - 0.28*(u-8)*b2f(u > 8)
+	v := u - 8
+	plane := q.joint + 6 + q.flare*up*0.6 - 0.32*down - 0.4*v + 0.006*v*v + 3*p.noise.smooth(s*0.06, u*0.06, 7)
 	a, b := (s-q.crest-q.high)/q.high, (u-4)/q.deep
 	rim := 1 - a*a - b*b
 	if rim < 0 {
 		return 0, false
 	}
-	thick := q.thickness * (0.75 + 0.5*math.Exp(-rim*6)) // stout at the crest
-	depth := math.Min(thick-math.Abs(ax-plane), rim*q.deep*0.4)
+	thick := q.thickness * (0.7 + 0.5*math.Exp(-rim*6) + 0.2*p.noise.smooth(s*0.1, u*0.1, ax*0.05)) // stout at the crest
+	off := math.Abs(ax - plane)
+	depth := math.Min(thick-off, rim*q.deep*0.4)
 	switch {
+	case depth < 0 && off < thick+18*rim:
+		return tMuscle, s < 40 || ax > plane
 	case depth < 0:
 		return 0, false
-	case depth < 1.1:
+	case depth < p.endplate*1.3:
 		return tCortical, true
 	}
 	return tIliac, true

@@ -20,16 +20,20 @@ func (p *patient) drawRoots(d dice) []root {
 	var out []root
 	coil := 0.0
 	for n := firstLumbar; n < firstSacral; n++ {
-		if p.discs[n].narrow.canal < 0.45 && d.chance(0.4) {
+		if p.discs[n].narrow.canal < 0.45 && d.chance(0.3) {
 			coil = d.between(1, 2.2)
 		}
 	}
 	for n := firstLumbar; n < firstSacral+2; n++ {
 		for range 2 + b2i(n >= firstSacral-1) {
 			at := p.discs[n].mid - 4
+			lift := 0.2
+			if coil > 0 { // roots above a narrow place do not sink
+				lift = -0.5
+			}
 			rank := float64(firstSacral+2-n) / 8 // outer ones leave first
-			out = append(out, root{leaves: at, w: math.Min(0.12+0.75*rank+d.about(0, 0.1), 0.86), v: d.between(0.2, 0.72),
-				radius: d.between(0.55, 1.05), wave: d.between(0.1, 0.6) + coil, long: d.between(16, 40), phase: d.between(0, 6), exiting: d.between(25, 45)})
+			out = append(out, root{leaves: at, w: math.Min(0.12+0.75*rank+d.about(0, 0.1), 0.86), v: d.between(lift+0.1, 0.8),
+				radius: d.between(0.4, 0.8), wave: d.between(0.1, 0.6) + coil, long: d.between(16, 40), phase: d.between(0, 6), exiting: d.between(25, 45)})
 		}
 	}
 	return out

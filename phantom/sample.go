@@ -44,7 +44,7 @@ func MakeSample(seed uint64, o Options, w Want) *Sample {
 	pic := p.see(acquired, a.pal, at, same)
 	out := &Sample{Scanner: a.scanner}
 	for q := range w.Techniques {
-		r := a.receiver(q, a.sagittalCoil(g), g)
+		r := a.receiver(q, a.sagittalCoil(g), acquired)
 		// Averaging over larger voxels lowers the noise.
 		r.noise *= float32(math.Min(1, 0.8/g.SpacingMM()[0]))
 		v := r.develop(acquired, pic.water[q], pic.fat[q], a.rnd)

@@ -88,6 +88,7 @@ func (p *patient) matters(d dice, field float64) [tissueCount]matter {
 			m[int(tLesion)+3*n+i] = l.matter[i]
 		}
 	}
+	m[tCSF].cloud = p.variety * d.between(0, 0.25) // pulsation
 	for i := range m {
 		m[i].t1 *= slowness(field, 0.24)
 		m[i].t2 *= slowness(field, -0.12)
@@ -109,6 +110,9 @@ func (a *acquisition) receiver(q int, c *coil, g volume.Grid) *receiver {
 		gain, noise = 1800, 0.8*noise
 	case T2Star, T1Grad, Balanced:
 		gain, noise = 3500, 0.35*noise
+	}
+	if g.SpacingMM()[2] < 1.5 { // thin slices have little signal
+		noise *= 1 + d.between(0.3, 1.8)*v
 	}
 	r := &receiver{coil: c, blur: float32(d.between(0.06, 0.2)), keep: 1, gamma: 1,
 		noise: float32(noise), gain: float32(gain * d.between(0.6, 1.2)), alongJ: d.chance(0.5)}

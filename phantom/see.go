@@ -1,6 +1,11 @@
 package phantom
 
-import "columna/volume"
+import (
+	"runtime"
+	"sync"
+
+	"columna/volume"
+)
 
 // picture is the signal on one grid before the receiver, water and fat apart, and
 // the truth.
@@ -42,19 +47,36 @@ func (p *patient) see(g volume.Grid, pal *palette, at sampling, labels bool) *pi
 	if labels {
 		pic.labels, pic.lesion = make([]uint8, g.Len()), make([]uint8, g.Len())
 	}
+	var wg sync.WaitGroup
+	next := make(chan int)
+	for range min(runtime.GOMAXPROCS(0), g.Size[2]) { // slices do not know of each other
+		wg.Go(func() {
+			for k := range next {
+				p.seeSlice(pic, k, pal, at)
+			}
+		})
+	}
+	for k := range g.Size[2] {
+		next <- k
+	}
+	close(next)
+	wg.Wait()
+	return pic
+}
+
+// seeSlice is see for slice k.
+func (p *patient) seeSlice(pic *picture, k int, pal *palette, at sampling) {
+	g := pic.grid
 	step := g.Affine.Column(0)
 	var votes vote
-	for k := range g.Size[2] {
-		for j := range g.Size[1] {
-			row := g.Index(0, j, k)
-			start := g.ToWorld(volume.Vec3{0, float64(j), float64(k)})
-			for i := range g.Size[0] {
-				center := start.Add(step.Scale(float64(i)))
-				p.voxel(pic, row+i, center, &g.Affine, pal, at, &votes)
-			}
+	for j := range g.Size[1] {
+		row := g.Index(0, j, k)
+		start := g.ToWorld(volume.Vec3{0, float64(j), float64(k)})
+		for i := range g.Size[0] {
+			center := start.Add(step.Scale(float64(i)))
+			p.voxel(pic, row+i, center, &g.Affine, pal, at, &votes)
 		}
 	}
-	return pic
 }
 
 // vote collects the labels of one voxel's samples.

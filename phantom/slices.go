@@ -122,7 +122,11 @@ func (p *patient) sac(sl *slice, s float64) {
 	gap := k[2]*(1-0.55*near) + 0.8*(1-near)
 	behind := k[3] * (0.45 + 1.15*near)
 	wall := float64(sl.wall - sl.push)
+	sl.roof = float32(wall + gap + 2*a + behind)
+	if fat := p.lipomatosis * logistic((s-p.vertebrae[firstLumbar+3].top)/15); fat > 0 { // squeezes the sac evenly
+		gap += 0.5 * fat * a
+		a, b = a*(1-fat), b*(1-0.7*fat)
+	}
 	sl.sacA, sl.sacB = float32(a), float32(b)
 	sl.sacC = float32(wall + gap + a)
-	sl.roof = float32(wall + gap + 2*a + behind)
 }

@@ -37,7 +37,7 @@ func (p *patient) drawTrunk(d dice) trunk {
 	fat := math.Exp(d.about(2.6, 0.6)) * p.size // subcutaneous fat, mm
 	t.belly = fat * d.between(0.5, 1.6)
 	t.front = -d.between(85, 125)*p.size - t.belly
-	depth := d.between(60, 70) * p.size
+	depth := d.between(63, 75) * p.size
 	wave := d.between(0, 6)
 	raw := make([]float64, 2*trunkReach)
 	for i := range raw {

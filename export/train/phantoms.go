@@ -14,7 +14,9 @@ import (
 // patient and scanner varies, and a third have random contrast, so that shape is
 // learned and not a scanner.
 func phantomSegments(seed uint64, size [3]int, spacingMM [3]float64) []Segment {
-	slab := phantom.GenerateSagittal(seed, phantom.TrainingOptions(), size, spacingMM)
+	o := phantom.TrainingOptions()
+	o.Pathology = [3]float64{0.1, 0.25, 0.5}[seed%3] // as mixed as a hospital's patients
+	slab := phantom.GenerateSagittal(seed, o, size, spacingMM)
 	return []Segment{{T1: normalised(slab.T1), T2: normalised(slab.T2), Labels: slab.Truth.Data, Patient: fmt.Sprint(seed)}}
 }
 
