@@ -157,7 +157,7 @@ func (o *Output) putImage(d *dataset.Dataset, frames int) {
 	d.SetIntegers(0x00200013, 1)                      // InstanceNumber
 	d.SetText(0x00700080, "CS", "SEGMENTATION")       // ContentLabel
 	d.SetText(0x00700081, "LO", text(o.Description, 64))
-	d.SetText(0x00700084, "PN", text(o.Creator, 64)) // ContentCreatorName
+	d.SetText(0x00700084, "PN", personName(o.Creator)) // ContentCreatorName
 	d.SetIntegers(tagFrames, frames)
 	d.SetShorts(tagSamples, 1)
 	d.SetText(tagPhotometric, "CS", "MONOCHROME2")
@@ -182,6 +182,14 @@ func (o *Output) sum() string {
 
 // uid is a UID of something in this output.
 func (o *Output) uid(what string) string { return dicom.NewUID(what + " " + o.digest) }
+
+// personName is a name of one part, such as a login, as a family name (PS3.5 6.2.1).
+func personName(s string) string {
+	if s = text(s, 63); s != "" && !strings.Contains(s, "^") {
+		s += "^"
+	}
+	return s
+}
 
 // text shortens a reader's words to what DICOM takes.
 func text(s string, n int) string {
