@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -176,7 +177,29 @@ func (a *App) imported(r review.ImportResult) {
 		slog.Info("not imported", "path", f.Path, "reason", f.Reason)
 	}
 	a.jobs.say(importWords(r))
-	if a.room == nil {
+	switch {
+	case a.room == nil:
 		a.worklist.reload()
+	case a.room.hasNew(r.Segmentations):
+		a.openAgain(importWords(r)) // nothing is lost: strokes would have kept the version out
 	}
+}
+
+// openAgain loads the open case anew and then says why.
+func (a *App) openAgain(words string) {
+	id := a.room.session.CaseID()
+	a.jobs.start("Opening the case", func(ctx context.Context, p review.Progress) (func(), error) {
+		s, err := a.desk.OpenCase(ctx, id, p)
+		if err != nil {
+			return nil, err
+		}
+		return func() { a.enter(s); a.jobs.say(words) }, nil
+	})
+}
+
+// hasNew reports whether the open case got a version of its mask from outside.
+func (r *room) hasNew(all []review.ImportedSegmentation) bool {
+	return slices.ContainsFunc(all, func(s review.ImportedSegmentation) bool {
+		return s.CaseID == r.session.CaseID() && !s.Known
+	})
 }

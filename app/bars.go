@@ -25,6 +25,7 @@ type bars struct {
 	levels  [spine.LevelCount]*flat
 	flags   *flat
 	ai      *flat
+	export  *flat
 	buttons []toolButton
 	legend  *canvas.Text
 	place   *canvas.Text
@@ -59,8 +60,9 @@ func (b *bars) buildTop() {
 	}
 	b.flags = newFlat("", "", func() { r.goFlag(r.flag + 1) })
 	b.ai = newFlat("", "", r.analyse)
+	b.export = newFlat("Export", "▾", func() { b.chooseExport() })
 	help := newFlat("Keys", "?", r.app.help)
-	line := container.New(parts{[]float32{0, 1, 0, 0, 0, 0, 0}}, back, title, picker, b.state, b.flags, b.ai, help)
+	line := container.New(parts{[]float32{0, 1, 0, 0, 0, 0, 0, 0}}, back, title, picker, b.state, b.flags, b.ai, b.export, help)
 	b.top = container.NewVBox(container.New(row{42}, padded(line, 8, 7)), hairline())
 }
 

@@ -230,6 +230,9 @@ func (w *worklist) chooseImport() {
 // importWords say in one sentence what an import brought.
 func importWords(r review.ImportResult) string {
 	words, refused := fmt.Sprintf("Imported %d cases", len(r.Cases)), len(r.Refused)
+	if len(r.Segmentations) == 1 && len(r.Cases) == 1 {
+		return segmentationWords(r.Segmentations[0], refused)
+	}
 	if len(r.Cases) == 1 {
 		words = "Imported 1 case"
 	}
@@ -248,6 +251,21 @@ func importWords(r review.ImportResult) string {
 		return words + " without " + first + "."
 	case refused > 1:
 		return fmt.Sprintf("%s without %d files, such as %s.", words, refused, first)
+	}
+	return words + "."
+}
+
+// segmentationWords say what became of a segmentation.
+func segmentationWords(s review.ImportedSegmentation, refused int) string {
+	words := fmt.Sprintf("Imported %q as version %d of the mask of case %d", s.Description, s.Version, s.CaseID)
+	if s.Known {
+		words = fmt.Sprintf("%q is version %d of the mask of case %d already", s.Description, s.Version, s.CaseID)
+	}
+	if refused > 0 {
+		words += fmt.Sprintf(", without %d files", refused)
+	}
+	if len(s.Warnings) > 0 {
+		words += "; " + strings.Join(s.Warnings, "; ")
 	}
 	return words + "."
 }
