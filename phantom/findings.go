@@ -76,14 +76,19 @@ func (p *patient) tellFindings(c *Case) {
 	}
 }
 
-// sacDepth is the depth of the sac in the midline at a disc, mm.
+// sacDepth is the depth of the sac at a disc, mm: the greatest within 5 mm of the
+// midline, where a hernia may cut it in two.
 func (p *patient) sacDepth(x *disc, sl *slice) float64 {
 	const step = 0.1
-	n := 0
-	for u := float64(sl.sacC - sl.sacA); u <= float64(sl.sacC+sl.sacA); u += step {
-		if p.inSac(x, sl, 0, u) {
-			n++
+	most := 0
+	for px := -5.0; px <= 5; px++ {
+		n := 0
+		for u := float64(sl.sacC - sl.sacA); u <= float64(sl.sacC+sl.sacA); u += step {
+			if p.inSac(x, sl, px, u) {
+				n++
+			}
 		}
+		most = max(most, n)
 	}
-	return math.Round(float64(n)) * step
+	return math.Round(float64(most)) * step
 }

@@ -76,7 +76,7 @@ type Measure struct {
 	CanalRatio      float64    `json:"canal_ratio"`
 	ForamenFatRatio [2]float64 `json:"foramen_fat_ratio"` // left, right
 	RecessMM        [2]float64 `json:"recess_mm"`         // left, right
-	CanalAPMM       float64    `json:"canal_ap_mm"`       // of the sac in the midline
+	CanalAPMM       float64    `json:"canal_ap_mm"`       // of the sac near the midline
 	ForamenFatMM2   [2]float64 `json:"foramen_fat_mm2"`   // left, right
 	DiscHeightMM    float64    `json:"disc_height_mm"`    // in its middle
 }
