@@ -72,7 +72,7 @@ func commands() []command {
 		{"pacs remove", "NAME", "forget an archive", removeArchive},
 		{"pacs test", "NAME", "ask an archive whether it lets us in", testArchive},
 		{"pacs find", "NAME [--patient-id ID] [--name NAME] [--date DATE] [--json]", "studies of an archive", findStudies},
-		{"pacs send", "NAME FILE... [--json]", "store DICOM files in an archive", sendToArchive},
+		{"pacs send", "NAME FILE... | NAME CASE --format seg [--json]", "store DICOM files, or results of a case, in an archive", sendToArchive},
 		{"pacs forget", "CASE", "take a case off the worklist and remove the images retrieved for it", forgetCase},
 		{"phantom", "--out DIR [--seed N] [--count K]", "synthetic studies as DICOM with their truth", makePhantoms},
 		{"metrics", "REF PRED [--json]", "Dice, IoU, HD95 and ASSD of two label maps", metrics},

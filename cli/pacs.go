@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"columna/review"
@@ -135,15 +136,42 @@ func (e *env) printFound(archive string, found []review.ArchiveStudy, more bool)
 	return nil
 }
 
-// sendToArchive stores results of a case, or DICOM files, in an archive. What the
-// archive refuses is listed and makes the command fail.
+// sendToArchive stores DICOM files, or with --format results of a case, in an
+// archive. What the archive refuses is listed and makes the command fail.
 func sendToArchive(e *env, args []string) error {
+	formats := e.flags.String("format", "", "of a case: "+strings.Join(review.SendFormats(), ","))
 	words, err := e.parse(args, 2, -1)
 	if err != nil {
 		return err
 	}
+	if *formats != "" {
+		return sendCase(e, words, strings.Split(*formats, ","))
+	}
 	return e.withDesk(func(d *review.Desk) error {
 		sent, err := d.SendFiles(e.ctx, words[0], words[1:], e.progress())
+		return e.printSent(words[0], sent, err)
+	})
+}
+
+// sendCase sends results of the case that the second word numbers.
+func sendCase(e *env, words, formats []string) error {
+	if len(words) != 2 {
+		return badUsage("with --format name one archive and one case; %s", e.usage())
+	}
+	for _, f := range formats {
+		if !slices.Contains(review.SendFormats(), f) {
+			return badUsage("%q is no format that can be sent; choose from %s", f, strings.Join(review.SendFormats(), ", "))
+		}
+	}
+	return e.withCase(words[1], func(d *review.Desk, s *review.Session) error {
+		out, notes, err := s.Outgoing(e.ctx, formats)
+		if err != nil {
+			return err
+		}
+		for _, n := range notes {
+			fmt.Fprintln(e.err, "columna:", n)
+		}
+		sent, err := d.SendResults(e.ctx, words[0], out, e.progress())
 		return e.printSent(words[0], sent, err)
 	})
 }
