@@ -221,6 +221,28 @@ func TestOrthanc_AStudyIsImportedFromTheWindow(t *testing.T) {
 	r.look("archive-imported")
 	r.app.showWorklist()
 	r.wait("the worklist", func() bool { return r.app.worklist.total == 1 })
+	r.sendsMask(c)
+}
+
+// sendsMask opens the only case, gives it a mask and sends that back.
+func (r *reader) sendsMask(c *phantom.Case) {
+	r.t.Helper()
+	rows, _, err := r.desk.Worklist(context.Background(), review.Filter{})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.id = rows[0].ID
+	r.open()
+	r.room().chooseSend()
+	r.shows("There is no mask to send yet")
+	r.analyse(c)
+	r.room().chooseSend()
+	r.look("archive-send")
+	test.Tap(button(r.t, r.app.win.Canvas().Overlays().Top(), "Send"))
+	r.wait("sending", func() bool { return !r.app.jobs.busy() })
+	r.shows("orthanc took the segmentation.")
+	r.room().panel.show(tabStudy)
+	r.look("room-study")
 }
 
 // button finds a Fyne button by its word.
