@@ -10,13 +10,15 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// chooseExport shows what of the case can leave as a file, under the button.
+// chooseExport shows what of the case can leave, under the button.
 func (b *bars) chooseExport() {
 	seg := fyne.NewMenuItem("Mask as DICOM segmentation (SEG)…", func() { b.room.chooseFolder("Export", b.room.exportSegmentation) })
+	send := fyne.NewMenuItem("Send the mask to an archive…", b.room.chooseSend)
 	seg.Disabled = b.room.session.Mask() == nil
+	send.Disabled = seg.Disabled
 	c := b.room.app.win.Canvas()
 	pos := fyne.CurrentApp().Driver().AbsolutePositionForObject(b.export)
-	widget.ShowPopUpMenuAtPosition(fyne.NewMenu("", seg), c, pos.AddXY(0, b.export.Size().Height))
+	widget.ShowPopUpMenuAtPosition(fyne.NewMenu("", seg, send), c, pos.AddXY(0, b.export.Size().Height))
 }
 
 // chooseFolder asks for a folder and hands it on.

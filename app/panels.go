@@ -180,7 +180,6 @@ func (p *panels) refreshAbout() {
 		}
 		p.about.Add(paragraph(strings.TrimSpace(b.String())))
 	}
-	p.about.Add(newFlat("Send the mask to an archive…", "", p.room.chooseSend))
 	p.about.Refresh()
 }
 
