@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,12 +28,13 @@ import (
 const password = "hunter22-secret"
 
 // pacs serves the DICOM files below a folder to a reader with the password, series
-// by series. Every answer for a series ends after limit files where limit is set.
+// by series. Where limit is set, every answer for a series breaks after so many files
+// and every one for an image at once.
 type pacs struct {
 	*httptest.Server
 	bySeries map[string]map[string][]byte
-	limit    int
-	wado     int // requests
+	limit    atomic.Int32
+	wado     atomic.Int32 // requests
 }
 
 func newPACS(t *testing.T, dir string) *pacs {
@@ -91,10 +93,13 @@ func (p *pacs) answer(w http.ResponseWriter, r *http.Request) {
 			row("00080018", uid)
 		}
 	case 4:
-		p.send(w, p.bySeries[parts[3]], p.limit)
+		p.send(w, p.bySeries[parts[3]], int(p.limit.Load()))
 		return
 	case 6:
-		p.send(w, map[string][]byte{"": p.bySeries[parts[3]][parts[5]]}, p.limit)
+		if p.limit.Load() > 0 {
+			panic(http.ErrAbortHandler)
+		}
+		p.send(w, map[string][]byte{"": p.bySeries[parts[3]][parts[5]]}, 0)
 		return
 	}
 	json.NewEncoder(w).Encode(rows)
@@ -102,7 +107,7 @@ func (p *pacs) answer(w http.ResponseWriter, r *http.Request) {
 
 // send cuts the connection after limit files.
 func (p *pacs) send(w http.ResponseWriter, files map[string][]byte, limit int) {
-	p.wado++
+	p.wado.Add(1)
 	m := multipart.NewWriter(w)
 	w.Header().Set("Content-Type", "multipart/related; boundary="+m.Boundary())
 	n := 0
@@ -188,9 +193,9 @@ func mustBePrivate(t *testing.T, dir, word string) {
 func TestImport_ABrokenRetrievalLeavesNoCaseAndGoesOnLater(t *testing.T) {
 	p := newPACS(t, writeStudy(t, testStudy("1.2.3", true)))
 	d := named(t, p.URL)
-	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond) // shorter than the pauses
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond) // not to wait through all pauses
 	defer cancel()
-	p.limit = 3
+	p.limit.Store(3)
 	if _, err := d.Import(ctx, []string{StudyReference("hospital", "1.2.3")}, nil); err == nil {
 		t.Fatal("half a study was taken for a whole one")
 	}
@@ -200,13 +205,14 @@ func TestImport_ABrokenRetrievalLeavesNoCaseAndGoesOnLater(t *testing.T) {
 	if _, err := os.Stat(d.studyDir("1.2.3")); err == nil {
 		t.Error("half a study stands where a whole one should")
 	}
-	p.limit, p.wado = 0, 0
+	p.limit.Store(0)
+	p.wado.Store(0)
 	r, err := d.Import(context.Background(), []string{StudyReference("hospital", "1.2.3")}, nil)
 	if err != nil || len(r.Cases) != 1 {
 		t.Fatalf("%+v %v", r, err)
 	}
-	if all := 14; p.wado < 2 || p.wado > all-4 { // the last image before a break is not whole
-		t.Errorf("%d requests for what was missing of %d", p.wado, all)
+	if all, n := 14, int(p.wado.Load()); n < 2 || n > all-4 { // the last image before a break is not whole
+		t.Errorf("%d requests for what was missing of %d", n, all)
 	}
 }
 
