@@ -284,7 +284,9 @@ func readerGrades(s *review.Session) (out []spine.GradeFinding) {
 }
 
 // exportFormats are what export can write.
-func exportFormats() []string { return []string{"seg", "nifti", "mha", "pdf", "csv", "rsna", "png"} }
+func exportFormats() []string {
+	return []string{"seg", "sr", "nifti", "mha", "pdf", "csv", "rsna", "png"}
+}
 
 // export writes the results of a case in the formats asked for; the audit keeps
 // what left the database.
@@ -345,6 +347,8 @@ func (e *env) exportAs(d *review.Desk, s *leaving, format, dir string) ([]string
 		return nil, fmt.Errorf("case %d has no result yet: run columna analyze %d first", s.CaseID(), s.CaseID())
 	}
 	switch format {
+	case "sr":
+		return e.exportReport(s, base+".sr.dcm")
 	case "nifti", "mha":
 		if s.Mask() == nil {
 			return nil, fmt.Errorf("case %d has no mask yet: run columna analyze %d first", s.CaseID(), s.CaseID())
@@ -365,8 +369,18 @@ func (e *env) exportAs(d *review.Desk, s *leaving, format, dir string) ([]string
 // exportSegmentation writes the mask as a DICOM segmentation and says what its images
 // could not tell.
 func (e *env) exportSegmentation(s *leaving, name string) ([]string, error) {
+	return e.exportDICOM(s, name, func(name string) ([]string, error) { return s.WriteSegmentation(e.ctx, name) })
+}
+
+// exportReport writes the reading as a DICOM structured report.
+func (e *env) exportReport(s *leaving, name string) ([]string, error) {
+	return e.exportDICOM(s, name, func(name string) ([]string, error) { return s.WriteReport(e.ctx, name, nil) })
+}
+
+// exportDICOM writes a DICOM file and prints what is to be known of it.
+func (e *env) exportDICOM(s *leaving, name string, write func(name string) (notes []string, err error)) ([]string, error) {
 	err := s.dicom(name, func(name string) error {
-		notes, err := s.WriteSegmentation(e.ctx, name)
+		notes, err := write(name)
 		for _, n := range notes {
 			fmt.Fprintf(e.err, "columna: %s: %s\n", filepath.Base(name), n)
 		}
