@@ -35,6 +35,9 @@ func (s *Session) report(ctx context.Context) (r *sr.Report, notes []string, err
 	if r.Cells, err = s.reportCells(ctx); err != nil {
 		return nil, nil, err
 	}
+	if s.Mask() != nil {
+		r.Measures = inference.MeasureLevels(s.Mask())
+	}
 	if s.analysis != nil {
 		r.Lesions = s.analysis.Lesions
 	}

@@ -25,7 +25,7 @@ type Document struct {
 	Complete, Verified          bool
 	Verifier                    string
 	Findings                    []Finding
-	Measures                    []Measure
+	Measures                    []spine.Measure
 	Lesions                     []Lesion
 	Evidence                    []Reference
 }
@@ -272,7 +272,7 @@ func (r *reader) seriesOf(sop string) string {
 }
 
 func (r *reader) readMeasures(g *dataset.Dataset, l spine.Level) {
-	m := Measure{Level: l, CanalAreaMM2: numberOf(first(g, r.area, "NUM")), CanalAPMM: numberOf(first(g, r.canalAP, "NUM")),
+	m := spine.Measure{Level: l, CanalAreaMM2: numberOf(first(g, r.area, "NUM")), CanalAPMM: numberOf(first(g, r.canalAP, "NUM")),
 		DiscHeightMM: numberOf(first(g, r.height, "NUM"))}
 	if m.CanalAreaMM2 > 0 || m.CanalAPMM > 0 || m.DiscHeightMM > 0 {
 		r.out.Measures = append(r.out.Measures, m)

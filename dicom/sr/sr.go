@@ -27,7 +27,7 @@ type Report struct {
 	// Study has the series that points refer to, with their grids and SOP instances.
 	Study    *spine.Study
 	Cells    []Cell
-	Measures []Measure
+	Measures []spine.Measure
 	Lesions  []spine.LesionFinding
 	// The weights behind the grades, the measured mask and the lesions; zero where no
 	// network spoke.
@@ -61,14 +61,6 @@ func (c *Cell) grade() (g spine.Grade, byReader bool) {
 		return c.Reader, true
 	}
 	return c.AI.Grade, false
-}
-
-// Measure is what was measured at a level; a zero was not.
-type Measure struct {
-	Level        spine.Level
-	CanalAreaMM2 float64
-	CanalAPMM    float64
-	DiscHeightMM float64
 }
 
 // sheet sorts cells; those that are missing were graded by nobody.

@@ -49,7 +49,7 @@ func sample(t testing.TB, g volume.Grid) *Report {
 	src, _ := dicom.ReadSource(study, &study.Series[0], dicom.FileRef{})
 	r := &Report{Source: src, Study: study, At: time.Date(2024, 3, 12, 14, 2, 0, 0, time.UTC),
 		Grader: spine.ModelRef{Name: "stenosisnet", SHA256: "3fa9"}, Segmenter: spine.ModelRef{Name: "gfssnet", SHA256: "77ab"},
-		Measures: []Measure{{Level: spine.L4L5, CanalAreaMM2: 81.25, CanalAPMM: 7.9, DiscHeightMM: 9.5}}}
+		Measures: []spine.Measure{{Level: spine.L4L5, CanalAreaMM2: 81.25, CanalAPMM: 7.9, DiscHeightMM: 9.5}}}
 	for c := range spine.Condition(spine.ConditionCount) {
 		for l := range spine.Level(spine.LevelCount) {
 			mm := volume.Vec3{14.5 * float64(c.Side()), 3 + float64(c), 40 - 18*float64(l)}
