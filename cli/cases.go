@@ -6,8 +6,6 @@ import (
 	"image/png"
 	"io"
 	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +13,6 @@ import (
 	"columna/dicom"
 	"columna/dicom/seg"
 	"columna/internal/files"
-	"columna/report"
 	"columna/review"
 	"columna/spine"
 	"columna/volume"
@@ -281,127 +278,6 @@ func readerGrades(s *review.Session) (out []spine.GradeFinding) {
 		}
 	}
 	return out
-}
-
-// exportFormats are what export can write.
-func exportFormats() []string {
-	return []string{"seg", "sr", "nifti", "mha", "pdf", "csv", "rsna", "png"}
-}
-
-// export writes the results of a case in the formats asked for; the audit keeps
-// what left the database.
-func export(e *env, args []string) error {
-	formats := e.flags.String("format", "", strings.Join(exportFormats(), ","))
-	dir := e.flags.String("out", "", "folder")
-	hide := e.flags.Bool("deid", false, "leave out who the patient is; UIDs become those of columna deid")
-	words, err := e.parse(args, 1, 1)
-	if err != nil {
-		return err
-	}
-	if err := e.required("format", *formats); err != nil {
-		return err
-	}
-	if err := e.required("out", *dir); err != nil {
-		return err
-	}
-	asked := strings.Split(*formats, ",")
-	for _, f := range asked {
-		if !slices.Contains(exportFormats(), f) {
-			return badUsage("%q is no format that export writes; choose from %s", f, strings.Join(exportFormats(), ", "))
-		}
-	}
-	return e.withCase(words[0], func(d *review.Desk, s *review.Session) error {
-		if err := makeFolder(*dir); err != nil {
-			return err
-		}
-		out, err := e.leaving(s, *hide)
-		if err != nil {
-			return err
-		}
-		var written []string
-		for _, f := range asked {
-			names, err := e.exportAs(d, out, f, *dir)
-			if err != nil {
-				return err
-			}
-			if err := d.Record(e.ctx, s.CaseID(), "export", strings.Join(names, ", ")); err != nil {
-				return err
-			}
-			written = append(written, names...)
-		}
-		if e.json {
-			return e.print(map[string]any{"case": s.CaseID(), "files": written})
-		}
-		for _, name := range written {
-			fmt.Fprintln(e.out, name)
-		}
-		return nil
-	})
-}
-
-// exportAs writes one format and returns the files.
-func (e *env) exportAs(d *review.Desk, s *leaving, format, dir string) ([]string, error) {
-	base := filepath.Join(dir, fmt.Sprintf("case-%d", s.CaseID()))
-	a := s.analysis
-	if a == nil && format != "png" && s.Mask() == nil {
-		return nil, fmt.Errorf("case %d has no result yet: run columna analyze %d first", s.CaseID(), s.CaseID())
-	}
-	switch format {
-	case "sr":
-		return e.exportReport(s, base+".sr.dcm")
-	case "nifti", "mha":
-		if s.Mask() == nil {
-			return nil, fmt.Errorf("case %d has no mask yet: run columna analyze %d first", s.CaseID(), s.CaseID())
-		}
-		name := base + map[string]string{"nifti": ".nii.gz", "mha": ".mha"}[format]
-		return []string{name}, report.WriteMask(name, s.Mask())
-	case "seg":
-		return e.exportSegmentation(s, base+".seg.dcm")
-	case "pdf":
-		name := base + ".pdf"
-		return []string{name}, s.writePDF(name)
-	case "png":
-		return e.screens(d, s, dir)
-	}
-	return writeTable(base, format, s)
-}
-
-// exportSegmentation writes the mask as a DICOM segmentation and says what its images
-// could not tell.
-func (e *env) exportSegmentation(s *leaving, name string) ([]string, error) {
-	return e.exportDICOM(s, name, func(name string) ([]string, error) { return s.WriteSegmentation(e.ctx, name) })
-}
-
-// exportReport writes the reading as a DICOM structured report.
-func (e *env) exportReport(s *leaving, name string) ([]string, error) {
-	return e.exportDICOM(s, name, func(name string) ([]string, error) { return s.WriteReport(e.ctx, name, nil) })
-}
-
-// exportDICOM writes a DICOM file and prints what is to be known of it.
-func (e *env) exportDICOM(s *leaving, name string, write func(name string) (notes []string, err error)) ([]string, error) {
-	err := s.dicom(name, func(name string) error {
-		notes, err := write(name)
-		for _, n := range notes {
-			fmt.Fprintf(e.err, "columna: %s: %s\n", filepath.Base(name), n)
-		}
-		return err
-	})
-	return []string{name}, err
-}
-
-// writeTable writes the grades as CSV, plain or as the RSNA challenge has them.
-func writeTable(base, format string, s *leaving) ([]string, error) {
-	name := base + map[string]string{"csv": ".csv", "rsna": "-rsna.csv"}[format]
-	err := files.Write(name, func(w io.Writer) error {
-		if format == "rsna" {
-			return report.WriteRSNA(w, s.study.UID, s.analysis, s.grades)
-		}
-		return report.WriteCSV(w, s.analysis, s.grades)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("the table cannot be written: %w", err)
-	}
-	return []string{name}, nil
 }
 
 // check verifies the database; problems make it fail.

@@ -65,7 +65,7 @@ func commands() []command {
 		{"analyze", "CASE [--json]", "run the networks on a case and store the result", analyze},
 		{"segment", "IN... --out MASK [--json]", "volumes in, label map out, no database; --t1 --t2 --stir name the sequence", segment},
 		{"grade", "STUDYDIR [--json]", "the 25 stenosis grades of a study, no database", grade},
-		{"export", "CASE --format seg,nifti,mha,pdf,csv,rsna,png --out DIR [--deid]", "results of a case as files; --deid leaves out who the patient is", export},
+		{"export", "CASE... --format seg,sr,nifti,mha,pdf,csv,rsna,png --out DIR [--deid]", "results as files; --deid leaves out who the patient is; rsna alone takes all accepted cases", export},
 		{"deid", "IN... --out DIR [--dates shift] [--mapping FILE] [--json]", "copies of DICOM files without the patient's identity (PS3.15); or deid IN OUT", deidentify},
 		{"pacs add", "NAME URL [--ca FILE]", "name an archive by the address of its DICOMweb service", addArchive},
 		{"pacs list", "[--json]", "the named archives", listArchives},

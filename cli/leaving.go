@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"columna/dicom/deid"
+	"columna/dicom/sr"
 	"columna/internal/files"
 	"columna/report"
 	"columna/review"
@@ -22,6 +23,7 @@ type leaving struct {
 	analysis *spine.Analysis // nil where there is none
 	grades   []spine.GradeFinding
 	profile  *deid.Profile // nil where it leaves whole
+	mask     *sr.Reference // the segmentation that has left with it, nil without
 }
 
 // whole is a case with all that is known of it.

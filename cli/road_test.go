@@ -145,8 +145,8 @@ func TestRoad_AnalysisFillsTheWorksheetAndLeavesAsFiles(t *testing.T) {
 		}
 	}
 	var out struct{ Files []string }
-	succeed(t, &out, "export", id, "--format", "seg,nifti,mha,pdf,csv,rsna,png", "--out", t.TempDir(), "--json")
-	if len(out.Files) < 7 {
+	succeed(t, &out, "export", id, "--format", "seg,sr,nifti,mha,pdf,csv,rsna,png", "--out", t.TempDir(), "--json")
+	if len(out.Files) < 11 {
 		t.Errorf("%v", out.Files)
 	}
 	for _, name := range out.Files {

@@ -99,27 +99,6 @@ func pointColumns(g *spine.GradeFinding) []string {
 	return []string{text(p.SeriesUID), text(p.SOPUID), number(p.XPx, 2), number(p.YPx, 2), number(p.LPS[0], 2), number(p.LPS[1], 2), number(p.LPS[2], 2)}
 }
 
-// WriteRSNA writes the table of the RSNA 2024 lumbar challenge: row_id
-// (study_condition_level) and the three probabilities. A reader's grade stands as
-// probability 1; cells that nobody could grade are left out.
-func WriteRSNA(w io.Writer, studyID string, a *spine.Analysis, reader []spine.GradeFinding) error {
-	out := csv.NewWriter(w)
-	out.Write([]string{"row_id", "normal_mild", "moderate", "severe"})
-	sheet := newWorksheet(a, reader)
-	for c := range sheet {
-		for l, cell := range sheet[c] {
-			p, ok := probabilities(cell.ai, cell.reader)
-			if !ok {
-				continue
-			}
-			id := studyID + "_" + spine.Condition(c).String() + "_" + spine.Level(l).String()
-			out.Write([]string{text(id), number(p[0], 4), number(p[1], 4), number(p[2], 4)})
-		}
-	}
-	out.Flush()
-	return out.Error()
-}
-
 func probabilities(ai, reader *spine.GradeFinding) (p [3]float64, ok bool) {
 	if reader != nil {
 		if reader.Grade < spine.NormalMild {

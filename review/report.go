@@ -12,15 +12,15 @@ import (
 	"columna/store"
 )
 
-// WriteReport saves the reading as a DICOM structured report of the case's study; mask
-// names the segmentation that goes with it, nil without. Notes say what had to be made
+// WriteReport saves the reading as a DICOM structured report of the case's study; leave
+// sees it before, so that it may take the identity out. Notes say what had to be made
 // up, as the images could not tell it.
-func (s *Session) WriteReport(ctx context.Context, path string, mask *sr.Reference) (notes []string, err error) {
+func (s *Session) WriteReport(ctx context.Context, path string, leave func(*sr.Report)) (notes []string, err error) {
 	r, notes, err := s.report(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r.Segmentation = mask
+	leave(r)
 	return notes, sr.Write(path, r)
 }
 
