@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	"columna/export/graph"
 	"columna/export/nets"
@@ -151,13 +150,12 @@ func TestDesk_ClosingEndsARunningAnalysis(t *testing.T) {
 		ended <- err
 	}()
 	<-started
-	began := time.Now()
 	closed := make(chan error)
 	go func() { closed <- d.Close() }()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("the analysis ended with %v", err)
 	}
-	if err := <-closed; err != nil || time.Since(began) > 5*time.Second {
-		t.Errorf("closing took %v, %v", time.Since(began), err)
+	if err := <-closed; err != nil {
+		t.Error(err)
 	}
 }

@@ -187,12 +187,8 @@ func TestFetch_StopsWhenCancelled(t *testing.T) {
 		}
 		return false
 	})
-	began := time.Now()
 	if _, err := client(t, a.URL, Credentials{}).Fetch(ctx, studyUID, newShelf(), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
-	}
-	if d := time.Since(began); d > 2*time.Second {
-		t.Errorf("it took %v", d)
 	}
 }
 
