@@ -50,6 +50,7 @@ var rooms = map[string]room{
 	"export/graph":     {nil, "the graph builder is a library of its own"},
 	"export/nets":      {[]string{"export/graph", "export/loss", "spine"}, "a network is a function of graph values"},
 	"export/loss":      {[]string{"export/graph"}, "a loss is a function of graph values"},
+	"export/metrics":   {nil, "statistics know numbers only"},
 	"export/dataset":   {[]string{"volume", "volume/nifti", "volume/metaimage", "spine", "phantom"}, "data in, samples out"},
 	"export/train": {[]string{"volume", "spine", "models", "internal/ort", "phantom", "inference",
 		"export/graph", "export/nets", "export/loss", "export/dataset"}, "one preprocessing for training and serving"},
