@@ -58,10 +58,10 @@ var rooms = map[string]room{
 		"spine", "store", "viewer/render", "volume"}, "measures the rooms from outside; nothing but cli knows it"},
 	"viewer/render": {[]string{"volume", "spine", "assets"}, "pixels without a toolkit"},
 	"viewer":        {[]string{"viewer/render", "volume", "spine", "assets"}, "widgets report gestures, they decide nothing"},
-	"review": {[]string{"annotate", "dicom", "dicom/seg", "dicom/sr", "dicom/web", "export/train", "inference", "models", "phantom", "report",
+	"review": {[]string{"annotate", "internal/files", "dicom", "dicom/deid", "dicom/seg", "dicom/sr", "dicom/web", "export/train", "inference", "models", "phantom", "report",
 		"spine", "store", "volume", "volume/metaimage", "volume/nifti"}, "the workflow knows every room but the screens"},
 	"app": {[]string{"review", "viewer", "viewer/render", "volume", "spine", "assets", "annotate", "inference"}, "windows ask review"},
-	"cli": {[]string{"bench", "internal/files", "review", "dicom", "dicom/seg", "dicom/sr", "dicom/deid", "export/nets", "export/graph", "export/train", "inference", "models", "phantom",
+	"cli": {[]string{"bench", "internal/files", "review", "dicom", "dicom/seg", "dicom/deid", "export/nets", "export/graph", "export/train", "inference", "models", "phantom",
 		"report", "spine", "viewer/render", "volume", "volume/metaimage", "volume/nifti", "annotate"}, "a thin layer over review and the rooms it prints"},
 	"": {[]string{"app", "cli", "internal/locale"}, "main joins cli and app"},
 }

@@ -268,18 +268,6 @@ func worksheet(grades []spine.GradeFinding) [][]string {
 	return rows
 }
 
-// readerGrades are the reader's cells of a session.
-func readerGrades(s *review.Session) (out []spine.GradeFinding) {
-	for c, row := range s.Grades() {
-		for l, cell := range row {
-			if cell.Reader != spine.Ungraded {
-				out = append(out, spine.GradeFinding{Condition: spine.Condition(c), Level: spine.Level(l), Grade: cell.Reader, Reason: cell.Reason})
-			}
-		}
-	}
-	return out
-}
-
 // check verifies the database; problems make it fail.
 func check(e *env, args []string) error {
 	if _, err := e.parse(args, 0, 0); err != nil {

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"columna/dicom"
-	"columna/dicom/deid"
 	"columna/spine"
 	"columna/volume"
 )
@@ -102,27 +101,5 @@ func expectNameless(t *testing.T, id, folder string) {
 				t.Errorf("%s holds %s", name, secret)
 			}
 		}
-	}
-}
-
-func TestNameless_KeepsNothingThatTellsWho(t *testing.T) {
-	e := &env{ctx: t.Context(), db: filepath.Join(t.TempDir(), "columna.db")}
-	p, err := e.profile("", deid.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	st := &spine.Study{UID: "1.2.3", PatientID: "PID-4711", PatientName: "Quendelbach^Ottilie", Date: "20190423", Age: "066Y", Sex: "F",
-		Description: "spine", FieldT: 1.5, Series: []spine.Series{{UID: "1.2.3.4", Description: "for Ottilie"}}}
-	got := nameless(p, st)
-	if got.Date+got.Age+got.Sex+got.Description+got.Series[0].Description != "" || got.UID == st.UID || got.PatientID == st.PatientID || got.PatientName != got.PatientID {
-		t.Errorf("%+v", got)
-	}
-	if st.Series[0].Description == "" {
-		t.Error("the case itself has changed")
-	}
-	grades := []spine.GradeFinding{{Reason: "Ottilie moved", Point: &spine.Point{SeriesUID: "1.2.3.4", SOPUID: "1.2.3.4.5"}}}
-	out := unsigned(p, grades, false)
-	if out[0].Reason != "" || out[0].Point.SOPUID == "1.2.3.4.5" || grades[0].Point.SOPUID != "1.2.3.4.5" {
-		t.Errorf("%+v %+v", out[0], grades[0])
 	}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"image"
 	"os"
 	"path/filepath"
 	"strings"
@@ -119,7 +120,7 @@ func demoOptions() phantom.Options {
 
 // demoResults writes screens, report, mask, table and summary.
 func (e *env) demoResults(d *review.Desk, s *review.Session, dir string, started time.Time) error {
-	files, err := e.screens(d, whole(s), dir)
+	files, err := e.screens(d, s.Leave(nil), dir)
 	if err != nil {
 		return err
 	}
@@ -131,7 +132,8 @@ func (e *env) demoResults(d *review.Desk, s *review.Session, dir string, started
 		files = append(files, more...)
 	}
 	pdf, mask := filepath.Join(dir, "report.pdf"), filepath.Join(dir, "mask.nii.gz")
-	if err := whole(s).writePDF(pdf); err != nil {
+	whole := s.Leave(nil)
+	if err := report.WritePDF(pdf, whole.Told, whole.Said, whole.Graded, []image.Image{sheetOf(whole, worstLevel(s), nil)}); err != nil {
 		return err
 	}
 	if err := report.WriteMask(mask, s.Mask()); err != nil {

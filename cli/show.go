@@ -115,12 +115,12 @@ func (e *env) heat(d *review.Desk, s *review.Session, l spine.Level, kind review
 
 // sheet draws the reading sheet of a session at a level.
 func sheet(s *review.Session, l spine.Level, h *heating) image.Image {
-	return whole(s).sheet(l, h)
+	return sheetOf(s.Leave(nil), l, h)
 }
 
-// sheet draws it as it may leave.
-func (s *leaving) sheet(l spine.Level, h *heating) image.Image {
-	sh := render.Sheet{Study: s.study, Mask: s.Mask(), Level: l, Accepted: s.State() == spine.Accepted}
+// sheetOf draws it as it may leave.
+func sheetOf(s *review.Leaving, l spine.Level, h *heating) image.Image {
+	sh := render.Sheet{Study: s.Told, Mask: s.Mask(), Level: l, Accepted: s.State() == spine.Accepted}
 	for c, row := range s.Grades() {
 		for k, cell := range row {
 			sh.Cells[c][k] = shown(cell)
@@ -134,8 +134,8 @@ func (s *leaving) sheet(l spine.Level, h *heating) image.Image {
 	if h != nil {
 		sh.Heat, sh.HeatSeriesUID = h.heat, h.uid
 	}
-	if s.analysis != nil {
-		for _, f := range s.analysis.Flags {
+	if s.Said != nil {
+		for _, f := range s.Said.Flags {
 			sh.Notes = append(sh.Notes, f.Text)
 		}
 	}
@@ -144,10 +144,10 @@ func (s *leaving) sheet(l spine.Level, h *heating) image.Image {
 
 // screens draws a case into dir: the sheet of its worst level and, where this
 // build has the toolkit, the screens of the app. The app opens the case itself.
-func (e *env) screens(d *review.Desk, s *leaving, dir string) ([]string, error) {
+func (e *env) screens(d *review.Desk, s *review.Leaving, dir string) ([]string, error) {
 	l := worstLevel(s.Session)
 	name := filepath.Join(dir, fmt.Sprintf("case-%d-reading.png", s.CaseID()))
-	if err := writePNG(name, s.sheet(l, e.heat(d, s.Session, l, review.HeatStenosis))); err != nil {
+	if err := writePNG(name, sheetOf(s, l, e.heat(d, s.Session, l, review.HeatStenosis))); err != nil {
 		return nil, err
 	}
 	return []string{name}, nil

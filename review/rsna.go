@@ -5,15 +5,16 @@ import (
 	"errors"
 	"fmt"
 
+	"columna/dicom/deid"
 	"columna/report"
 	"columna/spine"
 	"columna/store"
 )
 
 // WriteRSNA writes cases as the tables of the RSNA 2024 lumbar challenge into a folder
-// and returns the files; no case named means every accepted one. Each passes
-// through leave, which may take out its identity. Images are not opened.
-func (d *Desk) WriteRSNA(ctx context.Context, ids []int64, dir string, leave func(report.RSNACase) report.RSNACase) ([]string, error) {
+// and returns the files; no case named means every accepted one. With
+// a profile they leave without identity. Images are not opened.
+func (d *Desk) WriteRSNA(ctx context.Context, ids []int64, dir string, p *deid.Profile) ([]string, error) {
 	if len(ids) == 0 {
 		all, err := d.accepted(ctx)
 		if err != nil {
@@ -29,7 +30,10 @@ func (d *Desk) WriteRSNA(ctx context.Context, ids []int64, dir string, leave fun
 		if err != nil {
 			return nil, fmt.Errorf("case %d: %w", id, err)
 		}
-		cases = append(cases, leave(c))
+		if p != nil {
+			c = namelessRSNA(p, c)
+		}
+		cases = append(cases, c)
 	}
 	names, err := report.WriteRSNA(dir, cases)
 	if err != nil {
