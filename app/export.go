@@ -2,23 +2,222 @@ package app
 
 import (
 	"fmt"
+	"image"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/widget"
+
+	"columna/assets"
+	"columna/review"
+	"columna/viewer/render"
 )
+
+// exportChoice is a format that a case can leave in.
+type exportChoice struct {
+	format, words string
+	mask          bool // it needs a mask
+}
+
+func exportChoices() []exportChoice {
+	return []exportChoice{
+		{"seg", "Mask: DICOM segmentation (SEG)", true},
+		{"nifti", "Mask: NIfTI", true},
+		{"mha", "Mask: MetaImage", true},
+		{"sr", "Reading: DICOM structured report (SR)", false},
+		{"pdf", "Reading: PDF report with the images in sight", false},
+		{"csv", "Reading: table of the 25 cells (CSV)", false},
+		{rsnaTables, "Reading: tables of the RSNA 2024 challenge", false},
+	}
+}
+
+// rsnaTables is the one format that is a folder of tables.
+const rsnaTables = "rsna"
+
+// exportForm asks what of the case shall leave, where to, and whether without the
+// patient's identity. What was chosen last is offered again.
+type exportForm struct {
+	room   *room
+	checks map[string]*widget.Check
+	folder *widget.Entry
+	hide   *widget.Check
+	says   *widget.Label
+	sheet  dialog.Dialog
+}
 
 // chooseExport shows what of the case can leave, under the button.
 func (b *bars) chooseExport() {
-	seg := fyne.NewMenuItem("Mask as DICOM segmentation (SEG)…", func() { b.room.chooseFolder("Export", b.room.exportSegmentation) })
+	export := fyne.NewMenuItem("Export files…", func() { newExportForm(b.room).show() })
 	send := fyne.NewMenuItem("Send the mask to an archive…", b.room.chooseSend)
-	seg.Disabled = b.room.session.Mask() == nil
-	send.Disabled = seg.Disabled
+	send.Disabled = b.room.session.Mask() == nil
 	c := b.room.app.win.Canvas()
 	pos := fyne.CurrentApp().Driver().AbsolutePositionForObject(b.export)
-	widget.ShowPopUpMenuAtPosition(fyne.NewMenu("", seg, send), c, pos.AddXY(0, b.export.Size().Height))
+	widget.ShowPopUpMenuAtPosition(fyne.NewMenu("", export, send), c, pos.AddXY(0, b.export.Size().Height))
+}
+
+func newExportForm(r *room) *exportForm {
+	p := r.app.prefs
+	f := &exportForm{room: r, checks: map[string]*widget.Check{}, folder: widget.NewEntry(), says: paragraph(""),
+		hide: widget.NewCheck("Leave out who the patient is", nil)}
+	last := strings.Split(p.p.StringWithFallback("export.formats", "seg,sr,pdf"), ",")
+	for _, c := range exportChoices() {
+		check := widget.NewCheck(c.words, nil)
+		for _, l := range last {
+			check.Checked = check.Checked || l == c.format
+		}
+		if (c.mask && r.session.Mask() == nil) || (r.session.Mask() == nil && r.session.Analysis() == nil) {
+			check.Checked = false
+			check.Disable()
+		}
+		f.checks[c.format] = check
+	}
+	f.folder.SetText(p.p.String("export.folder"))
+	f.folder.SetPlaceHolder("folder that the files go into")
+	f.hide.SetChecked(p.p.Bool("export.deid"))
+	return f
+}
+
+func (f *exportForm) show() {
+	f.sheet = dialog.NewCustomWithoutButtons(fmt.Sprintf("Export case %d", f.room.session.CaseID()), f.body(), f.room.app.win)
+	f.sheet.SetOnClosed(f.room.focusActive)
+	f.sheet.Resize(fyne.NewSize(560, 0))
+	f.sheet.Show()
+}
+
+func (f *exportForm) body() fyne.CanvasObject {
+	box := container.NewVBox()
+	for _, c := range exportChoices() {
+		box.Add(container.New(row{30}, f.checks[c.format]))
+	}
+	if f.room.session.Mask() == nil && f.room.session.Analysis() == nil {
+		f.tell("Nothing has been analysed or drawn in this case yet.", false)
+	}
+	browse := newFlat("Choose…", "", func() { f.room.chooseFolder("Export", f.folder.SetText) })
+	where := container.New(parts{[]float32{0, 1, 0}}, container.New(column{60}, padded(text("Folder", 13, assets.Dark().Quiet), 0, 8)), f.folder, browse)
+	done := newFlat("Export", "", f.export)
+	done.Strong = true
+	buttons := container.NewHBox(layout.NewSpacer(), newFlat("Cancel", "", func() { f.sheet.Hide() }), done)
+	return container.NewVBox(box, gapV(2), hairline(), gapV(4), where, gapV(2), container.New(row{30}, f.hide), container.New(row{44}, f.says), buttons)
+}
+
+// tell shows a sentence in the form.
+func (f *exportForm) tell(words string, good bool) {
+	f.says.Importance = widget.WarningImportance
+	if good {
+		f.says.Importance = widget.MediumImportance
+	}
+	f.says.SetText(words)
+}
+
+// asked are the formats that are ticked, masks before the report that refers to them.
+func (f *exportForm) asked() (out []string) {
+	for _, format := range append(review.Formats(), rsnaTables) {
+		if c := f.checks[format]; c != nil && c.Checked {
+			out = append(out, format)
+		}
+	}
+	return out
+}
+
+// export checks the form, remembers it and begins.
+func (f *exportForm) export() {
+	dir, formats := strings.TrimSpace(f.folder.Text), f.asked()
+	info, err := os.Stat(dir)
+	switch {
+	case len(formats) == 0:
+		f.tell("Tick what shall be exported.", false)
+	case dir == "":
+		f.tell("Choose the folder that the files go into.", false)
+	case err != nil || !info.IsDir():
+		f.tell(fmt.Sprintf("There is no folder %s: choose another.", dir), false)
+	default:
+		p := f.room.app.prefs.p
+		p.SetString("export.formats", strings.Join(formats, ","))
+		p.SetString("export.folder", dir)
+		p.SetBool("export.deid", f.hide.Checked)
+		f.sheet.Hide()
+		f.room.export(dir, formats, f.hide.Checked)
+	}
+}
+
+// export writes a case in some formats, in place of no other file, and says in one
+// sentence what came of it. It stays on the window's goroutine, as the mask must not
+// change meanwhile.
+func (r *room) export(dir string, formats []string, hide bool) {
+	names, notes, err := r.exported(dir, formats, hide)
+	words := fmt.Sprintf("Exported %d files to %s", len(names), dir)
+	switch {
+	case err != nil && len(names) > 0:
+		r.app.jobs.fail(fmt.Errorf("only %d files were exported to %s: %w", len(names), dir, err))
+		return
+	case err != nil:
+		r.app.jobs.fail(fmt.Errorf("nothing was exported: %w", err))
+		return
+	case len(names) == 1:
+		words = "Exported " + names[0]
+	}
+	for _, n := range notes {
+		words += "; " + n
+	}
+	r.app.jobs.say(words + ".")
+}
+
+func (r *room) exported(dir string, formats []string, hide bool) (names, notes []string, err error) {
+	var profile *review.Identity
+	if hide {
+		if profile, err = r.app.desk.Identity(); err != nil {
+			return nil, nil, err
+		}
+	}
+	leaving := r.session.Leave(profile)
+	base := freeBase(filepath.Join(dir, fmt.Sprintf("case-%d", r.session.CaseID())))
+	for _, format := range formats {
+		var more []string
+		if format == rsnaTables {
+			more, err = r.exportTables(base+".rsna", profile)
+		} else {
+			more, err = r.exportOne(leaving, format, base)
+		}
+		if names = append(names, more...); err != nil {
+			return names, nil, err
+		}
+	}
+	return names, leaving.Notes, nil
+}
+
+// exportTables writes the challenge's tables into a folder of their own.
+func (r *room) exportTables(dir string, p *review.Identity) ([]string, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return r.app.desk.WriteRSNA(r.app.ctx, []int64{r.session.CaseID()}, dir, p)
+}
+
+// exportOne writes one format and notes it in the case's history.
+func (r *room) exportOne(l *review.Leaving, format, base string) ([]string, error) {
+	name, err := l.Write(r.app.ctx, format, base, r.pictures(format))
+	if err != nil {
+		return nil, err
+	}
+	return []string{name}, r.app.desk.Record(r.app.ctx, r.session.CaseID(), "export", name)
+}
+
+// pictures are the images in sight, for a report. Panes say nothing of the patient.
+func (r *room) pictures(format string) (out []image.Image) {
+	if format != "pdf" {
+		return nil
+	}
+	for n := range r.panes {
+		if sc := r.panes[n].Scene; sc.Stack != nil && n != paneCompare {
+			out = append(out, render.NewPainter(r.app.typ).Draw(&sc, 720, 720))
+		}
+	}
+	return out
 }
 
 // chooseFolder asks for a folder and hands it on.
@@ -36,31 +235,13 @@ func (r *room) chooseFolder(confirm string, then func(dir string)) {
 	d.Show()
 }
 
-// exportSegmentation writes the mask as it stands, in place of no other file.
-func (r *room) exportSegmentation(dir string) {
-	name := freeName(filepath.Join(dir, fmt.Sprintf("case-%d", r.session.CaseID())), ".seg.dcm")
-	notes, err := r.session.WriteSegmentation(r.app.ctx, name)
-	if err == nil {
-		err = r.app.desk.Record(r.app.ctx, r.session.CaseID(), "export", name)
-	}
-	if err != nil {
-		r.app.jobs.fail(fmt.Errorf("the segmentation was not written: %w", err))
-		return
-	}
-	words := "Wrote " + name
-	for _, n := range notes {
-		words += "; " + n
-	}
-	r.app.jobs.say(words + ".")
-}
-
-// freeName is a name that no file has yet.
-func freeName(base, ending string) string {
-	name := base + ending
+// freeBase is a beginning of names that no file has yet.
+func freeBase(base string) string {
+	free := base
 	for n := 2; ; n++ {
-		if _, err := os.Stat(name); err != nil {
-			return name
+		if taken, err := filepath.Glob(free + ".*"); err == nil && len(taken) == 0 {
+			return free
 		}
-		name = fmt.Sprintf("%s-%d%s", base, n, ending)
+		free = fmt.Sprintf("%s-%d", base, n)
 	}
 }

@@ -14,9 +14,9 @@ func TestExport_ASegmentationLeavesAndComesBackIntoTheOpenCase(t *testing.T) {
 	r := sit(t)
 	dir := t.TempDir()
 	want := slices.Clone(r.mask().Data)
-	r.room().exportSegmentation(dir)
-	r.shows("Wrote ")
-	r.room().exportSegmentation(dir)
+	r.room().export(dir, []string{"seg"}, false)
+	r.shows("Exported ")
+	r.room().export(dir, []string{"seg"}, false)
 	files, err := filepath.Glob(filepath.Join(dir, "*.seg.dcm"))
 	if err != nil || len(files) != 2 {
 		t.Fatalf("two exports left %v, %v", files, err)
@@ -34,4 +34,32 @@ func TestExport_ASegmentationLeavesAndComesBackIntoTheOpenCase(t *testing.T) {
 		t.Error("nothing was said")
 	}
 	r.shows(`"Columna segmentation" is version 1 of the mask of case 1 already.`)
+}
+
+func TestExport_TheFormWritesWhatIsTickedAndRemembersIt(t *testing.T) {
+	r := sit(t)
+	dir := t.TempDir()
+	f := newExportForm(r.room())
+	f.show()
+	f.folder.SetText("")
+	f.export()
+	if f.says.Text == "" {
+		t.Error("no folder was asked for")
+	}
+	for _, c := range f.checks {
+		c.SetChecked(true)
+	}
+	f.folder.SetText(dir)
+	f.hide.SetChecked(true)
+	f.export()
+	r.shows("Exported 10 files to " + dir)
+	for _, ending := range []string{"seg.dcm", "sr.dcm", "nii.gz", "mha", "pdf", "csv", "rsna/train.csv"} {
+		if files, err := filepath.Glob(filepath.Join(dir, "case-*."+ending)); err != nil || len(files) != 1 {
+			t.Errorf("%s: %v %v", ending, files, err)
+		}
+	}
+	again := newExportForm(r.room())
+	if len(again.asked()) != 7 || again.folder.Text != dir || !again.hide.Checked {
+		t.Errorf("forgotten: %v to %q, %v", again.asked(), again.folder.Text, again.hide.Checked)
+	}
 }

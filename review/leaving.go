@@ -30,6 +30,9 @@ type Leaving struct {
 	mask    *sr.Reference // the segmentation that has left with it, nil without
 }
 
+// Identity is the profile that takes the patient out of what leaves.
+type Identity = deid.Profile
+
 // Leave prepares a case for export; with a profile it is told as columna deid would.
 func (s *Session) Leave(p *deid.Profile) *Leaving {
 	l := &Leaving{Session: s, Told: s.Study(), Said: s.Analysis(), Graded: s.readerGrades(), profile: p}
