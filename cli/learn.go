@@ -62,6 +62,7 @@ func trainNet(e *env, args []string) error {
 	o := train.Options{Log: e.out}
 	e.flags.StringVar(&o.Preset, "preset", "compact", "sizes of the network")
 	e.flags.StringVar(&o.Dir, "dir", "", "run folder, runs/NET if not given")
+	e.flags.StringVar(&o.From, "from", "", "ONNX model of the same network whose weights a new run begins with")
 	e.flags.StringVar(&o.SPIDER, "spider", "", "folder of SPIDER studies")
 	e.flags.IntVar(&o.Samples, "samples", 0, "phantoms to learn from, 0 = the recipe's")
 	e.flags.IntVar(&o.Steps, "steps", 0, "optimiser steps, 0 = the recipe's")

@@ -74,7 +74,11 @@ func (o *optimiser) addSize(task Task, n int, cfg Config) error {
 		return err
 	}
 	if n == 0 {
-		o.fill(graph.Flatten(g, g.InitParams(cfg.Seed)))
+		first, err := firstWeights(g, cfg)
+		if err != nil {
+			return err
+		}
+		o.fill(graph.Flatten(g, first))
 	} else if err := sameWeights(o.sizes[0].graph, g); err != nil {
 		return err
 	}
@@ -89,6 +93,27 @@ func (o *optimiser) addSize(task Task, n int, cfg Config) error {
 	}
 	o.sizes = append(o.sizes, batchSize{graph: g, step: step, inputs: inputs, noise: noisePorts(g)})
 	return nil
+}
+
+// firstWeights are fresh ones, and in their place those of cfg.From, which may lack
+// what inference does without, as the heads of the deep supervision.
+func firstWeights(g *graph.Graph, cfg Config) (graph.Weights, error) {
+	w, taken := g.InitParams(cfg.Seed), 0
+	for _, p := range slices.Concat(g.Params(), g.States()) {
+		from, ok := cfg.From[p.Name]
+		if !ok {
+			continue
+		}
+		if len(from) != len(w[p.Name]) {
+			return nil, fmt.Errorf("the weights to begin with are of another network: %s has %d numbers, not %d", p.Name, len(from), len(w[p.Name]))
+		}
+		w[p.Name] = from
+		taken++
+	}
+	if cfg.From != nil && taken == 0 {
+		return nil, errors.New("the weights to begin with are of another network: none of them belongs here")
+	}
+	return w, nil
 }
 
 // sameWeights refuses graphs that cannot share their vectors.

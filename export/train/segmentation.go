@@ -222,21 +222,22 @@ func (t *SegmentationTask) sample(r *rand.Rand, s Segment, c crop) map[string]or
 	return in
 }
 
-// focus is the point of a study, in its voxels, that a view is centred on: the middle
-// for the whole grid, as in use; else mostly a labelled voxel.
+// focus is the point of a study, in its voxels, that a view is centred on: mostly a
+// labelled voxel. Along an axis that the view shows whole it is near the middle, as
+// in use.
 func (t *SegmentationTask) focus(r *rand.Rand, s Segment, c crop) [3]float64 {
 	var at [3]float64
-	if c.d == t.d && c.h == t.h && c.w == t.w {
-		for a := range 3 {
-			at[a] = float64(s.Size[a]-1)/2 + between(r, -1, 1)*viewShiftMM/s.SpacingMM[a]*[3]float64{1, 1, 0.5}[a]
-		}
-		return at
-	}
 	for try := range 40 {
 		n := r.IntN(len(s.Labels))
 		at = [3]float64{float64(n % s.Size[0]), float64(n / s.Size[0] % s.Size[1]), float64(n / (s.Size[0] * s.Size[1]))}
 		if s.Labels[n] != 0 || try == 0 && r.IntN(8) == 0 {
 			break
+		}
+	}
+	whole := [3]bool{c.w == t.w, c.h == t.h, c.d == t.d}
+	for a := range 3 {
+		if whole[a] {
+			at[a] = float64(s.Size[a]-1)/2 + between(r, -1, 1)*viewShiftMM/s.SpacingMM[a]*[3]float64{1, 1, 0.5}[a]
 		}
 	}
 	return at

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"columna/export/dataset"
+	"columna/export/graph"
 	"columna/export/nets"
 	"columna/internal/ort"
 )
@@ -21,6 +23,7 @@ import (
 type Options struct {
 	Net, Preset string
 	Dir         string        // run folder
+	From        string        // ONNX model of the same network whose weights a new run begins with, "" for fresh ones
 	SPIDER      string        // folder of SPIDER studies, "" for phantoms only
 	Samples     int           // phantoms to make, 0 = the network's default
 	Steps       int           // 0 = the network's default
@@ -109,11 +112,31 @@ func Start(ctx context.Context, o Options) error {
 		return err
 	}
 	r := recipes()[o.Net].with(o)
+	cfg := r.config(o)
+	if o.From != "" {
+		var err error
+		if cfg.From, err = readWeights(o.From); err != nil {
+			return err
+		}
+	}
 	task, err := r.task(ctx, o, r)
 	if err != nil {
 		return err
 	}
-	return Run(ctx, task, r.config(o))
+	return Run(ctx, task, cfg)
+}
+
+// readWeights takes the weights out of an ONNX model.
+func readWeights(path string) (graph.Weights, error) {
+	onnx, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the weights to begin with: %w", err)
+	}
+	w, err := graph.DecodeWeights(onnx)
+	if err != nil {
+		return nil, fmt.Errorf("read the weights to begin with from %s: %w", path, err)
+	}
+	return w, nil
 }
 
 // with puts what was asked for in the recipe's place.
@@ -277,7 +300,8 @@ func (t *SegmentationTask) addSPIDER(dir string, size [3]int) error {
 }
 
 // sizes are crops of half the slices and three quarters of the columns, in a fine
-// grid of the rows too, the whole grid, or both.
+// grid of the rows too, the whole grid, or both. Beside the crops of a fine grid
+// there are whole slices, half of them, instead: they show every level, too.
 func (t *SegmentationTask) sizes(o Options) ([]crop, error) {
 	whole := crop{t.net, t.d, t.h, t.w}
 	if o.Whole {
@@ -287,13 +311,19 @@ func (t *SegmentationTask) sizes(o Options) ([]crop, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s cannot be trained on crops: train it on the whole grid", t.net.Name())
 	}
-	part := crop{d: t.d / 2, h: t.h, w: t.w * 3 / 4}
-	if t.h >= 256 {
-		part.h, part.w = t.h*3/4/16*16, t.w*3/4/16*16
+	part, err := cropped(net, t.d/2, t.h, t.w*3/4)
+	if fine := t.h >= 256; fine && err == nil {
+		if part, err = cropped(net, t.d/2, t.h*3/4/16*16, t.w*3/4/16*16); err == nil && o.Mix > 0 {
+			whole, err = cropped(net, t.d/2, t.h, t.w)
+		}
 	}
-	var err error
-	if part.net, err = net.Crop([3]int{part.d, part.h, part.w}); err != nil || o.Mix == 0 {
+	if err != nil || o.Mix == 0 {
 		return []crop{part}, err
 	}
 	return []crop{part, whole}, nil
+}
+
+func cropped(net nets.Cropper, d, h, w int) (crop, error) {
+	n, err := net.Crop([3]int{d, h, w})
+	return crop{n, d, h, w}, err
 }

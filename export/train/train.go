@@ -87,6 +87,7 @@ type Config struct {
 	EMA        float64       // decay of the weights' running mean; 0 = the weights themselves count
 	Patience   int           // epochs without a better score after which the run ends, 0 = never
 	Seed       uint64        // of weights and noise
+	From       graph.Weights // a new run begins with; what it does not name is fresh
 	Session    ort.Options   // of the training step
 	Limit      time.Duration // wall-clock bound of this call, 0 = none
 	Log        io.Writer     // one JSON line per epoch
