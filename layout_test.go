@@ -54,6 +54,8 @@ var rooms = map[string]room{
 	"export/dataset":   {[]string{"volume", "volume/nifti", "volume/metaimage", "spine", "phantom"}, "data in, samples out"},
 	"export/train": {[]string{"volume", "spine", "models", "internal/ort", "phantom", "inference",
 		"export/graph", "export/nets", "export/loss", "export/dataset"}, "one preprocessing for training and serving"},
+	"export/eval": {[]string{"volume", "spine", "models", "phantom", "inference", "internal/files", "export/dataset", "export/metrics"},
+		"reads as the app does and measures; it trains nothing"},
 	"bench": {[]string{"annotate", "dicom", "dicom/dataset", "export/graph", "export/loss", "export/nets", "internal/ort", "phantom", "review",
 		"spine", "store", "viewer/render", "volume"}, "measures the rooms from outside; nothing but cli knows it"},
 	"viewer/render": {[]string{"volume", "spine", "assets"}, "pixels without a toolkit"},

@@ -1,0 +1,106 @@
+// Package eval measures the reading road on held-out studies. A Case is a study with
+// its truth, a Reader reads it, and a Record keeps what came of it: every figure is a
+// figure over records, with an interval over patients, and two ways of reading are
+// compared patient by patient (Compare). Report draws what was found as one page.
+//
+// What is missing is missing: a structure that the truth has and the mask lacks has no
+// Dice and no distance. It is counted (Structure.Missing), and counts as Dice 0 only
+// where that is said: in Compare, where leaving it out would reward losing it.
+package eval
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"columna/spine"
+	"columna/volume"
+)
+
+// Reader is what is measured; inference.Pipeline is one.
+type Reader interface {
+	Segment(ctx context.Context, study *spine.Study, progress func(stage string, fraction float64)) (*spine.Analysis, error)
+	Grade(ctx context.Context, study *spine.Study, mask *volume.LabelMap) ([]spine.GradeFinding, error)
+	ClassifyLesion(ctx context.Context, study *spine.Study, mask *volume.LabelMap, box spine.Box, count int) (spine.LesionFinding, error)
+}
+
+// Case is a study with its truth. Patients are what intervals are over: all studies
+// of one patient share Patient.
+type Case struct {
+	Set, ID, Patient string
+	Study            spine.Study
+	Truth            Truth
+}
+
+// Truth is what is known of a study; what is not known is nil and not measured.
+type Truth struct {
+	Mask     *volume.LabelMap
+	NoSacrum bool // the sacrum was not labelled: it may be called background
+	Grades   []spine.GradeFinding
+	Lesions  []Lesion
+	Discs    []Disc
+}
+
+// Lesion is a marked lesion whose primary site is known.
+type Lesion struct {
+	Class spine.LesionClass
+	Box   spine.Box
+}
+
+// Disc is what is known of one graded disc; zero values of Pfirrmann and HeightMM
+// are not known.
+type Disc struct {
+	Level     spine.Level
+	Pfirrmann int     // 1 to 5
+	Narrowed  bool    // by a reader's eye; known where Pfirrmann is
+	HeightMM  float64 // in its middle
+	CanalMM2  float64 // cross-section of the canal behind it
+}
+
+// Read lets r read a study and measures what it says.
+func Read(ctx context.Context, r Reader, c *Case) (Record, error) {
+	began := time.Now()
+	a, err := r.Segment(ctx, &c.Study, nil)
+	if err != nil {
+		return Record{}, fmt.Errorf("%s %s: %w", c.Set, c.ID, err)
+	}
+	seconds := map[string]float64{"segment": time.Since(began).Seconds()}
+	if c.Truth.Grades != nil {
+		start := time.Now()
+		if a.Grades, err = r.Grade(ctx, &c.Study, a.Mask); err != nil {
+			return Record{}, fmt.Errorf("%s %s: %w", c.Set, c.ID, err)
+		}
+		seconds["grade"] = time.Since(start).Seconds()
+	}
+	start := time.Now()
+	for _, l := range c.Truth.Lesions {
+		f, err := r.ClassifyLesion(ctx, &c.Study, a.Mask, l.Box, len(c.Truth.Lesions))
+		if err != nil {
+			return Record{}, fmt.Errorf("%s %s: %w", c.Set, c.ID, err)
+		}
+		a.Lesions = append(a.Lesions, f)
+	}
+	if len(a.Lesions) > 0 {
+		seconds["lesions"] = time.Since(start).Seconds()
+	}
+	seconds["total"] = time.Since(began).Seconds()
+	a.Seconds = seconds
+	return Measure(c, a), nil
+}
+
+// Measure holds an analysis against the truth. Lesions of the analysis stand in the
+// order of the truth's.
+func Measure(c *Case, a *spine.Analysis) Record {
+	r := Record{Set: c.Set, ID: c.ID, Patient: c.Patient, Models: a.Models, Seconds: a.Seconds}
+	if c.Truth.Mask != nil {
+		r.measureMask(&c.Truth, a.Mask)
+	}
+	r.Discs = measureDiscs(c, a.Mask)
+	r.Cells = cells(c.Truth.Grades, a.Grades)
+	for n, l := range c.Truth.Lesions {
+		if n < len(a.Lesions) {
+			r.Lesions = append(r.Lesions, LesionAnswer{int(l.Class), a.Lesions[n].Probabilities})
+		}
+	}
+	return r
+}
