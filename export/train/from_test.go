@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"columna/export/graph"
+	"columna/export/nets"
 )
 
 func TestRun_BeginsWithTheWeightsOfAModel(t *testing.T) {
@@ -72,4 +73,20 @@ func anyName(t *testing.T, task Task) string {
 	}
 	t.Fatal("no parameter")
 	return ""
+}
+
+func TestSizes_OfAFineGridFitTheNetwork(t *testing.T) {
+	net, err := nets.New("gfssnet", "fine")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := net.Inputs()[0].Shape
+	task := &SegmentationTask{net: net, d: s[2], h: s[3], w: s[4]}
+	got, err := task.sizes(Options{Mix: 0.5})
+	if err != nil || len(got) != 2 {
+		t.Fatalf("%d sizes: %v", len(got), err)
+	}
+	if got[1].h != task.h || got[1].w != task.w || got[0].h >= task.h {
+		t.Errorf("the crops are %v, the slices %v", got[0], got[1])
+	}
 }

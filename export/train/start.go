@@ -311,11 +311,13 @@ func (t *SegmentationTask) sizes(o Options) ([]crop, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s cannot be trained on crops: train it on the whole grid", t.net.Name())
 	}
-	part, err := cropped(net, t.d/2, t.h, t.w*3/4)
-	if fine := t.h >= 256; fine && err == nil {
-		if part, err = cropped(net, t.d/2, t.h*3/4/16*16, t.w*3/4/16*16); err == nil && o.Mix > 0 {
-			whole, err = cropped(net, t.d/2, t.h, t.w)
-		}
+	fine, rows, columns := t.h >= 256, t.h, t.w*3/4
+	if fine {
+		rows, columns = t.h*3/4/16*16, t.w*3/4/16*16
+	}
+	part, err := cropped(net, t.d/2, rows, columns)
+	if fine && err == nil && o.Mix > 0 {
+		whole, err = cropped(net, t.d/2, t.h, t.w)
 	}
 	if err != nil || o.Mix == 0 {
 		return []crop{part}, err
