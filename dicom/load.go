@@ -43,7 +43,8 @@ func LoadSeries(ctx context.Context, files []FileRef) (*volume.Volume, error) {
 }
 
 // loader is what the slices of one job share: open zip files, the decoder, whose
-// start a series pays for once, and memory for files.
+// start a series pays for once, grey tables and memory
+// for files.
 type loader struct {
 	zips    *zips
 	decoder *codec.Decoder
@@ -51,6 +52,7 @@ type loader struct {
 	slices  [][]*slice  // of the sources
 	grey    map[*slice][]float32
 	count   int
+	tables  greyTables
 	spare   sync.Pool // of *[]byte
 }
 
@@ -179,6 +181,7 @@ func (l *loader) pixels(ctx context.Context, i int) error {
 	if err != nil {
 		return err
 	}
+	px.tables = &l.tables
 	return parallel(ctx, len(l.slices[i]), func(ctx context.Context, n int) error {
 		s := l.slices[i][n]
 		if s.rows != px.rows || s.cols != px.cols || s.ref.Frame >= px.frames || f.Text(tagSOPInstance) != s.ref.SOPUID {

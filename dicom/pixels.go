@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"sync"
 
 	"columna/dicom/dataset"
 	"columna/internal/codec"
@@ -27,6 +28,7 @@ type pixelFormat struct {
 	nativeBytes        int  // of native, which a header scan leaves unread
 	bitmap             bool // eight pixels to a byte; allocated is then of what frame gives
 	fragments          fragments
+	tables             *greyTables // shared by the slices of a job; nil: none are kept
 }
 
 // frameBytes is the size of one decoded frame.
@@ -245,20 +247,54 @@ func (p *pixelFormat) shorts(samples []byte, out []float32) {
 		}
 		return
 	}
-	table := make([]float32, 1<<p.stored)
-	for u := range table {
-		table[u] = p.value(uint32(u) << p.shift)
-	}
-	shift, mask := uint(p.shift)&15, uint64(len(table)-1)
+	table := p.table()
+	shift, mask := uint(p.shift)&15, uint64(1)<<p.stored-1
 	for len(out) >= 4 && len(samples) >= 8 {
 		u := binary.LittleEndian.Uint64(samples) >> shift
-		out[0], out[1] = table[u&mask], table[u>>16&mask]
-		out[2], out[3] = table[u>>32&mask], table[u>>48&mask]
+		out[0], out[1] = table[uint16(u&mask)], table[uint16(u>>16&mask)]
+		out[2], out[3] = table[uint16(u>>32&mask)], table[uint16(u>>48&mask)]
 		samples, out = samples[8:], out[4:]
 	}
 	for i := range out {
-		out[i] = table[uint64(binary.LittleEndian.Uint16(samples[2*i:]))>>shift&mask]
+		out[i] = table[uint16(uint64(binary.LittleEndian.Uint16(samples[2*i:]))>>shift&mask)]
 	}
+}
+
+// greyTable is what stored bits stand for. Its size lets the compiler see that no
+// sample lies outside.
+type greyTable [1 << 16]float32
+
+// greyTables keeps the last table made: the slices of a series mostly share one.
+type greyTables struct {
+	mu   sync.Mutex
+	of   tableKey
+	last *greyTable
+}
+
+type tableKey struct {
+	stored, shift    int
+	signed, inverted bool
+	slope, intercept float64
+}
+
+// table makes the table of the format, or takes the one that was made for it.
+func (p *pixelFormat) table() *greyTable {
+	key := tableKey{p.stored, p.shift, p.signed, p.inverted, p.slope, p.intercept}
+	if p.tables != nil {
+		p.tables.mu.Lock()
+		defer p.tables.mu.Unlock()
+		if p.tables.last != nil && p.tables.of == key {
+			return p.tables.last
+		}
+	}
+	t := new(greyTable)
+	for u := range 1 << p.stored {
+		t[u] = p.value(uint32(u) << p.shift)
+	}
+	if p.tables != nil {
+		p.tables.of, p.tables.last = key, t
+	}
+	return t
 }
 
 // value is the grey value of one stored sample.
