@@ -9,10 +9,12 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
 	"time"
 
 	"columna/bench"
 	"columna/dicom"
+	"columna/volume"
 )
 
 func main() {
@@ -29,12 +31,15 @@ func main() {
 	for _, x := range r.Refused {
 		fail(fmt.Errorf("%s: %s", x.Path, x.Reason))
 	}
+	var study []*volume.Volume // in memory at once, as in the reading room
 	if os.Args[1] == "load" {
 		for _, files := range r.Files {
-			_, err := dicom.LoadSeries(ctx, files)
+			v, err := dicom.LoadSeries(ctx, files)
 			fail(err)
+			study = append(study, v)
 		}
 	}
+	runtime.KeepAlive(study)
 	fmt.Printf("%.3f\n", float64(time.Since(start).Microseconds())/1000)
 }
 

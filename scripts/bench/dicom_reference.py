@@ -58,11 +58,11 @@ def headers(path):
 
 
 def arrays(path):
-    for name in path.rglob("*.dcm"):
-        pydicom.dcmread(name).pixel_array
+    return [pydicom.dcmread(name).pixel_array for name in path.rglob("*.dcm")]
 
 
 def volumes(path):
+    study = []
     for series in sorted(path.iterdir()):
         slices = [pydicom.dcmread(name) for name in series.glob("*.dcm")]
         normal = np.cross(slices[0].ImageOrientationPatient[:3], slices[0].ImageOrientationPatient[3:])
@@ -70,6 +70,8 @@ def volumes(path):
         out = np.empty((len(slices), *slices[0].pixel_array.shape), np.float32)
         for n, ds in enumerate(slices):
             out[n] = ds.pixel_array * float(getattr(ds, "RescaleSlope", 1)) + float(getattr(ds, "RescaleIntercept", 0))
+        study.append(out)
+    return study
 
 
 def compare(title, runs, pairs):
