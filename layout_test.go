@@ -51,7 +51,7 @@ var rooms = map[string]room{
 	"export/nets":      {[]string{"export/graph", "export/loss", "spine"}, "a network is a function of graph values"},
 	"export/loss":      {[]string{"export/graph"}, "a loss is a function of graph values"},
 	"export/metrics":   {nil, "statistics know numbers only"},
-	"export/dataset":   {[]string{"volume", "volume/nifti", "volume/metaimage", "spine", "phantom"}, "data in, samples out"},
+	"export/dataset":   {[]string{"volume", "volume/nifti", "volume/metaimage", "spine", "phantom", "dicom"}, "data in, samples out; RSNA 2024 is DICOM"},
 	"export/train": {[]string{"volume", "spine", "models", "internal/ort", "phantom", "inference",
 		"export/graph", "export/nets", "export/loss", "export/dataset"}, "one preprocessing for training and serving"},
 	"export/eval": {[]string{"volume", "spine", "models", "phantom", "inference", "internal/files", "export/dataset", "export/metrics"},

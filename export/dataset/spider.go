@@ -4,7 +4,6 @@ package dataset
 
 import (
 	"fmt"
-	"hash/fnv"
 	"math"
 	"path/filepath"
 	"sort"
@@ -34,14 +33,12 @@ type SPIDERCase struct {
 // SPIDER reads every patient of a folder of ID_t2.nii.gz and ID_mask.nii.gz, in
 // the order of the IDs.
 func SPIDER(dir string) ([]SPIDERCase, error) {
-	masks, err := filepath.Glob(filepath.Join(dir, "*_mask.nii.gz"))
-	if err != nil || len(masks) == 0 {
-		return nil, fmt.Errorf("no SPIDER studies (ID_t2.nii.gz with ID_mask.nii.gz) in %s", dir)
+	ids, err := spiderIDs(dir)
+	if err != nil {
+		return nil, err
 	}
-	sort.Strings(masks)
 	var out []SPIDERCase
-	for _, path := range masks {
-		id := strings.TrimSuffix(filepath.Base(path), "_mask.nii.gz")
+	for _, id := range ids {
 		c, err := readSPIDER(dir, id)
 		if err != nil {
 			return nil, fmt.Errorf("SPIDER patient %s: %w", id, err)
@@ -49,6 +46,19 @@ func SPIDER(dir string) ([]SPIDERCase, error) {
 		out = append(out, c)
 	}
 	return out, nil
+}
+
+// spiderIDs are the patients of a folder, in order.
+func spiderIDs(dir string) ([]string, error) {
+	masks, err := filepath.Glob(filepath.Join(dir, "*_mask.nii.gz"))
+	if err != nil || len(masks) == 0 {
+		return nil, fmt.Errorf("no SPIDER studies (ID_t2.nii.gz with ID_mask.nii.gz) in %s", dir)
+	}
+	sort.Strings(masks)
+	for n, path := range masks {
+		masks[n] = strings.TrimSuffix(filepath.Base(path), "_mask.nii.gz")
+	}
+	return masks, nil
 }
 
 func readSPIDER(dir, id string) (SPIDERCase, error) {
@@ -69,14 +79,6 @@ func readSPIDER(dir, id string) (SPIDERCase, error) {
 	}
 	c.Labels = nameStructures(classes)
 	return c, nil
-}
-
-// HeldOut says whether a patient belongs to the held-out part: about one in
-// four, by a hash of the ID, so that the split never changes.
-func HeldOut(id string) bool {
-	h := fnv.New32a()
-	h.Write([]byte("spider-" + id))
-	return h.Sum32()%4 == 0
 }
 
 // nameStructures turns SPIDER's classes into structures: discs are counted
