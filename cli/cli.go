@@ -77,7 +77,7 @@ func commands() []command {
 		{"phantom", "--out DIR [--seed N] [--count K]", "synthetic studies as DICOM with their truth", makePhantoms},
 		{"metrics", "REF PRED [--json]", "Dice, IoU, HD95 and ASSD of two label maps", metrics},
 		{"convert", "IN OUT [--labels] [--json]", "between DICOM, NIfTI and MetaImage; a folder OUT takes every DICOM series, or a volume as DICOM", convert},
-		{"models", "[--json]", "the shipped networks and what is known of them", listModels},
+		{"models", "[--history] [--rollback NET] [--json]", "the networks in use and what is known of them; what became of fine-tuned ones, and back", listModels},
 		{"model build", "NET --out FILE [--preset P] [--kind K] [--batch N]", "a network of fresh weights as ONNX: inference, gradcam or training", buildModel},
 		{"train", "NET [--dir DIR] [--spider DIR]", "train a network; a started run goes on where it stopped", trainNet},
 		{"eval", "[--phantoms N] [--spider DIR]", "measure the models on held-out studies", evaluate},

@@ -9,52 +9,7 @@ import (
 	"time"
 
 	"columna/export/train"
-	"columna/inference"
-	"columna/models"
 )
-
-// listModels prints the cards of the shipped networks.
-func listModels(e *env, args []string) error {
-	if _, err := e.parse(args, 0, 0); err != nil {
-		return err
-	}
-	out := struct {
-		Models  []modelJSON        `json:"models"`
-		Runtime *inference.Runtime `json:"runtime"` // null where ONNX Runtime is missing
-	}{[]modelJSON{}, e.runtime()}
-	for _, name := range models.Names() {
-		m, err := models.Load(name)
-		if err != nil {
-			return err
-		}
-		out.Models = append(out.Models, modelJSON{m.Spec, "models/onnx/" + name + ".json"})
-	}
-	if e.json {
-		return e.print(out)
-	}
-	rows := [][]string{{"NET", "PRESET", "PARAMETERS", "GFLOPS", "SHA256", "TRAINED ON"}}
-	for _, m := range out.Models {
-		rows = append(rows, []string{m.Name, m.Preset, fmt.Sprint(m.Parameters), fmt.Sprintf("%.2f", m.GFLOPs), m.SHA256[:min(12, len(m.SHA256))], m.TrainedOn})
-	}
-	if out.Runtime != nil {
-		rows = append(rows, []string{""}, []string{"ONNX Runtime " + out.Runtime.Version, "on " + out.Runtime.Provider})
-	}
-	return e.table(rows)
-}
-
-// runtime says what the networks run on; nil if they do not run here.
-func (e *env) runtime() *inference.Runtime {
-	p, err := inference.New(inference.Config{Threads: e.threads, Provider: e.provider, Notice: e.notice})
-	if err != nil {
-		return nil
-	}
-	defer p.Close()
-	r, err := p.Runtime()
-	if err != nil {
-		return nil
-	}
-	return &r
-}
 
 // trainNet trains or goes on training. Its standard output is one JSON line an
 // epoch, with --json or without.

@@ -78,7 +78,7 @@ func (e *env) withStudy(in []source, f func(*inference.Pipeline, *spine.Study, f
 		return fmt.Errorf("the inputs hold no series")
 	}
 	e.warn(study)
-	p, err := inference.New(inference.Config{Threads: e.threads, Provider: e.provider, Notice: e.notice})
+	p, err := inference.New(e.networks())
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ const (
 type network struct {
 	name    string
 	options ort.Options
+	library models.Library
 
 	mu       sync.Mutex
 	model    *models.Model
@@ -38,7 +39,7 @@ func (n *network) load() (*models.Model, error) {
 
 func (n *network) loadLocked() (*models.Model, error) {
 	if n.model == nil {
-		m, err := models.Load(n.name)
+		m, err := n.library.Load(n.name)
 		if err != nil {
 			return nil, err
 		}

@@ -12,7 +12,9 @@ import (
 // Config says which models a Pipeline runs.
 type Config struct {
 	// Models replaces shipped models by name, such as one that was fine-tuned.
-	Models  map[string]*models.Model
+	Models map[string]*models.Model
+	// Library is the user's model folder, whose models go before shipped ones.
+	Library models.Library
 	Threads int // for ONNX Runtime; 0 leaves the choice to it
 	// Provider is where the networks run, one of Providers; "" is the CPU. Notice, if
 	// not nil, hears in one sentence why they run on the CPU instead.
@@ -36,7 +38,7 @@ func New(c Config) (*Pipeline, error) {
 	}
 	open := func(name string) *network {
 		o := ort.Options{Threads: c.Threads, Provider: c.Provider, Notice: c.Notice}
-		return &network{name: name, options: o, model: c.Models[name]}
+		return &network{name: name, options: o, library: c.Library, model: c.Models[name]}
 	}
 	return &Pipeline{open(SegmentationNet), open(StenosisNet), open(LesionNet)}, nil
 }

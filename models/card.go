@@ -43,13 +43,21 @@ func (s *Spec) Lines() [][2]string {
 		{"labels", strings.Join(s.Labels, ", ")},
 		{"parameters", fmt.Sprint(s.Parameters)}, {"gflops", fmt.Sprintf("%.4g, of the network for one sample", s.GFLOPs)},
 		{"trained_on", s.TrainedOn}, {"limits", s.Limits},
-		{"licence", s.Licence}, {"attribution", s.Attribution},
+		{"licence", s.Licence}, {"attribution", s.Attribution}, {"parent", s.Parent}, {"learned", s.Learned.String()},
 	}
 	if s.SpacingMM != [3]float64{} {
 		grid := fmt.Sprintf("%v voxels of %.4g mm along i, j, k (columns, rows, slices)", s.SizeVox, s.SpacingMM)
 		list = slices.Insert(list, 6, [2]string{"grid", grid})
 	}
 	return slices.DeleteFunc(list, func(l [2]string) bool { return l[1] == "" })
+}
+
+// String is what was learned, in a sentence; "" of nothing.
+func (l *Learned) String() string {
+	if l == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d corrections of %d patients, %d steps, let in on %d held-out patients, %s", l.Corrections, l.Patients, l.Steps, l.HeldOut, l.Date)
 }
 
 func joined(ports []Port) string {

@@ -8,6 +8,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -51,6 +52,19 @@ type Spec struct {
 	CAMSHA256   string  `json:"cam_sha256"`
 	Licence     string  `json:"licence"`
 	Attribution string  `json:"attribution"`
+
+	Parent  string   `json:"parent,omitempty"`  // SHA-256 of the model that this one was fine-tuned from
+	Learned *Learned `json:"learned,omitempty"` // what a fine-tuned model learned from
+}
+
+// Learned says what a model was fine-tuned on and why it was let into use.
+type Learned struct {
+	Corrections int                `json:"corrections"`
+	Patients    int                `json:"patients"`
+	HeldOut     int                `json:"held_out_patients"`
+	Steps       int                `json:"steps"`
+	Date        string             `json:"date"` // RFC 3339
+	Gate        map[string]float64 `json:"gate"` // figures of the comparison with the parent
 }
 
 // Model is a network ready to run.
@@ -89,14 +103,11 @@ func load(dir fs.FS, name string) (*Model, error) {
 	if !fs.ValidPath(name) || strings.Contains(name, "/") {
 		return nil, fmt.Errorf("%q is not a model name", name)
 	}
-	card, err := fs.ReadFile(dir, name+".json")
-	if err != nil {
-		return nil, fmt.Errorf("model %s is not there: train it with `columna train %s`", name, name)
-	}
 	m := &Model{}
-	if err := json.Unmarshal(card, &m.Spec); err != nil {
-		return nil, fmt.Errorf("model %s: its card is damaged: %w", name, err)
+	if err := readCard(dir, name+".json", &m.Spec); err != nil {
+		return nil, err
 	}
+	var err error
 	if m.ONNX, err = readHashed(dir, name+".onnx", m.SHA256); err != nil {
 		return nil, err
 	}
@@ -104,6 +115,18 @@ func load(dir fs.FS, name string) (*Model, error) {
 		m.CAM, err = readHashed(dir, name+".cam.onnx", m.CAMSHA256)
 	}
 	return m, err
+}
+
+func readCard(dir fs.FS, file string, into *Spec) error {
+	name := strings.TrimSuffix(file, ".json")
+	card, err := fs.ReadFile(dir, file)
+	if err != nil {
+		return fmt.Errorf("model %s is not there: train it with `columna train %s`", name, name)
+	}
+	if err := json.Unmarshal(card, into); err != nil {
+		return fmt.Errorf("model %s: its card is damaged: %w", name, err)
+	}
+	return nil
 }
 
 func readHashed(dir fs.FS, file, want string) ([]byte, error) {
@@ -126,7 +149,7 @@ func Hash(data []byte) string {
 // Save writes a model with its card to a folder; the hashes are filled in. Each
 // file appears whole or not at all, the card last.
 func Save(dir string, m *Model) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	m.SHA256, m.CAMSHA256 = Hash(m.ONNX), ""
@@ -146,8 +169,15 @@ func Save(dir string, m *Model) error {
 	return writeWhole(dir+"/"+m.Name+".json", append(card, '\n'))
 }
 
+// writeWhole replaces a file in one step, once the new one is on disk. It is the
+// owner's alone: weights may remember what they were taught with.
 func writeWhole(path string, data []byte) error {
-	if err := os.WriteFile(path+".tmp", data, 0o644); err != nil {
+	f, err := os.OpenFile(path+".tmp", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(path+".tmp", path)

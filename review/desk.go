@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"columna/inference"
 	"columna/models"
@@ -28,7 +29,7 @@ type Config struct {
 	Provider string
 	Notice   func(sentence string)
 	Author   string // signs what is stored
-	// Models replaces shipped networks by name, such as one that was fine-tuned.
+	// Models replaces the networks in use by name.
 	Models map[string]*models.Model
 }
 
@@ -45,10 +46,11 @@ func (p Progress) say(stage string, fraction float64) {
 
 // Desk is an open worklist with its networks.
 type Desk struct {
-	db     *store.DB
-	author string
-	reader *reader
-	typed  typed
+	db      *store.DB
+	author  string
+	library models.Library
+	reader  *reader
+	typed   typed
 }
 
 // Words of the store that the window and the commands use too.
@@ -102,8 +104,9 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Desk{db: db, author: c.Author, reader: newReader(inference.Config{
-		Models: c.Models, Threads: c.Threads, Provider: c.Provider, Notice: c.Notice})}, nil
+	library := ModelLibrary(c.DBPath)
+	return &Desk{db: db, author: c.Author, library: library, reader: newReader(inference.Config{
+		Models: c.Models, Library: library, Threads: c.Threads, Provider: c.Provider, Notice: c.Notice})}, nil
 }
 
 // DatabasePath is the name given, or columna.db in the user's data folder where
@@ -124,6 +127,13 @@ func DatabasePath(name string) (string, error) {
 	}
 	return filepath.Join(dir, "columna", "columna.db"), nil
 }
+
+// ModelLibrary is the folder of the models that were fine-tuned on the cases of a
+// database, beside it.
+func ModelLibrary(db string) models.Library { return models.Library{Dir: beside(db, "models")} }
+
+// beside is a folder that belongs to a database.
+func beside(db, what string) string { return strings.TrimSuffix(db, filepath.Ext(db)) + "-" + what }
 
 // Close ends running work and closes networks and database.
 func (d *Desk) Close() error {

@@ -22,8 +22,7 @@ const resumeWithin = 24 * time.Hour
 
 // imagesDir is where images retrieved from archives live, beside the database.
 func (d *Desk) imagesDir() string {
-	path := d.db.Path()
-	return strings.TrimSuffix(path, filepath.Ext(path)) + "-images"
+	return beside(d.db.Path(), "images")
 }
 
 // studyDir is the folder of one retrieved study. Names of folders and files are

@@ -119,14 +119,19 @@ func (d *Desk) Models(ctx context.Context) (out []models.Spec, err error) {
 // reader opens the networks when they are first needed and closes them when
 // nobody uses them any more.
 type reader struct {
-	config  inference.Config
-	life    context.Context // ends when the desk closes
-	end     context.CancelFunc
-	running sync.WaitGroup
+	config inference.Config
+	life   context.Context // ends when the desk closes
+	end    context.CancelFunc
 
 	mu     sync.Mutex // guards nets and closed
-	nets   *inference.Pipeline
+	nets   *networks
 	closed bool
+}
+
+// networks are open networks and who uses them.
+type networks struct {
+	*inference.Pipeline
+	users sync.WaitGroup
 }
 
 func newReader(c inference.Config) *reader {
@@ -140,18 +145,18 @@ func (r *reader) with(ctx context.Context, f func(context.Context, *inference.Pi
 	if err != nil {
 		return err
 	}
-	defer r.running.Done()
+	defer n.users.Done()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(r.life, cancel)()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return f(ctx, n)
+	return f(ctx, n.Pipeline)
 }
 
-// open counts a user in, who must call running.Done.
-func (r *reader) open() (*inference.Pipeline, error) {
+// open counts a user in, who must call users.Done.
+func (r *reader) open() (*networks, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -162,21 +167,37 @@ func (r *reader) open() (*inference.Pipeline, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.nets = n
+		r.nets = &networks{Pipeline: n}
 	}
-	r.running.Add(1)
+	r.nets.users.Add(1)
 	return r.nets, nil
+}
+
+// reload lets whoever comes next have the models that are in use now. Who is reading
+// ends with the networks that he began with.
+func (r *reader) reload() {
+	r.mu.Lock()
+	old := r.nets
+	r.nets = nil
+	r.mu.Unlock()
+	go old.free()
+}
+
+// free waits until nobody uses the networks.
+func (n *networks) free() {
+	if n != nil {
+		n.users.Wait()
+		n.Close()
+	}
 }
 
 // close ends what runs, waits for it and frees the networks.
 func (r *reader) close() {
 	r.mu.Lock()
 	r.closed = true
+	old := r.nets
+	r.nets = nil
 	r.mu.Unlock()
 	r.end()
-	r.running.Wait()
-	if r.nets != nil {
-		r.nets.Close()
-		r.nets = nil
-	}
+	old.free()
 }
