@@ -9,7 +9,7 @@ import (
 )
 
 // audited are the tables each row of which has its line in the audit.
-var audited = [...]string{"cases", "case_deletions", "series", "series_corrections", "analyses", "corrections", "grades", "reader_states", "archives", "model_changes", "holdouts"}
+var audited = [...]string{"cases", "case_deletions", "series", "series_corrections", "analyses", "corrections", "grades", "reader_states", "archives", "model_changes", "holdouts", "key_images", "key_image_marks"}
 
 // Check verifies the database: SQLite's own structure and references, the audit
 // chain, that every row is what the audit says it was, every mask, and the

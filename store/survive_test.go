@@ -225,7 +225,7 @@ func TestRows_CannotBeChangedOrRemoved(t *testing.T) {
 	for _, q := range []string{
 		"UPDATE grades SET grade = 'severe'", "DELETE FROM grades", "UPDATE corrections SET author = 'x'", "DELETE FROM corrections",
 		"DELETE FROM masks", "UPDATE masks SET blob = x'00'", "UPDATE audit SET author = 'x'", "DELETE FROM audit", "DELETE FROM cases",
-		"UPDATE analyses SET document = '{}'", "UPDATE reader_states SET state = 'accepted'", "UPDATE slices SET path = ''", "DELETE FROM series",
+		"UPDATE analyses SET document = '{}'", "DELETE FROM key_images", "UPDATE key_image_marks SET removed = 1", "UPDATE reader_states SET state = 'accepted'", "UPDATE slices SET path = ''", "DELETE FROM series",
 	} {
 		if _, err := db.write.Exec(q); err == nil {
 			t.Errorf("%s was done", q)
@@ -254,6 +254,13 @@ func filled(t *testing.T) *DB {
 	if err := db.SetState(ctx, id, StateChange{State: spine.InReview, Author: "A"}); err != nil {
 		t.Fatal(err)
 	}
+	key, _, err := db.AddKeyImage(ctx, id, keyImage("picture"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.RemoveKeyImage(ctx, id, key, true, "A"); err != nil {
+		t.Fatal(err)
+	}
 	clean(t, db)
 	return db
 }
@@ -271,6 +278,8 @@ func TestCheck_FindsWhatWasTamperedWith(t *testing.T) {
 		"a mask's size":        "UPDATE masks SET size_k = 7 WHERE id = 1",
 		"the files":            "UPDATE slices SET path = '/other'",
 		"a patient":            "UPDATE cases SET patient_name = 'other'",
+		"a key image":          "UPDATE key_images SET png = x'00'",
+		"a key image's mark":   "DELETE FROM key_image_marks",
 		"an audit line":        "UPDATE audit SET author = 'B' WHERE id = 3",
 		"an audit line's time": "UPDATE audit SET created_at = '2020' WHERE id = 3",
 		"a removed audit line": "DELETE FROM audit WHERE id = 3",
