@@ -110,6 +110,14 @@ func (p *Pane) draw(w, h int) image.Image {
 	return p.painter.Draw(&p.Scene, w, h)
 }
 
+// Picture is what the pane shows as it may be kept; see render.Scene.Picture.
+func (p *Pane) Picture(typ *render.Type) *image.RGBA {
+	w, h := p.pixels()
+	scene := p.Scene
+	scene.Density = p.density
+	return scene.Picture(typ, w, h)
+}
+
 // Frames counts how often the pane has been composed.
 func (p *Pane) Frames() int { return p.frames }
 

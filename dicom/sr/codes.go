@@ -29,6 +29,7 @@ type codes struct {
 	measurements, group, trackingID, trackingUID           code
 	finding, site, laterality, left, right, severity       code
 	algorithm, version, comment, imageRegion               code
+	ofInterest, keyWords                                   code
 
 	// Findings and their grades.
 	canal, foraminal, subarticular, lesion             code
@@ -68,6 +69,7 @@ func table() codes {
 		laterality: sct("272741003", "Laterality"), left: sct("7771000", "Left"), right: sct("24028007", "Right"),
 		severity: sct("246112005", "Severity"), algorithm: dcm("111001", "Algorithm Name"), version: dcm("111003", "Algorithm Version"),
 		comment: dcm("121106", "Comment"), imageRegion: dcm("111030", "Image Region"),
+		ofInterest: dcm("113000", "Of Interest"), keyWords: dcm("113012", "Key Object Description"),
 
 		canal:     sct("76107001", "Spinal stenosis"),
 		foraminal: own("FORAMINAL", "Lumbar neural foraminal narrowing"), subarticular: own("SUBARTICULAR", "Lumbar subarticular stenosis"),

@@ -59,6 +59,11 @@ func (w *writer) putSeries(d *dataset.Dataset) {
 	d.SetIntegers(0x00200011, 2000+w.Source.SeriesNumber%1000) // SeriesNumber
 	d.SetText(0x0008103E, "LO", "Columna measurement report")  // SeriesDescription
 	d.SetSequence(tagPerformedStep)
+	w.putDates(d)
+}
+
+// putDates says when the document was made.
+func (w *writer) putDates(d *dataset.Dataset) {
 	date, clock := w.At.Format("20060102"), w.At.Format("150405")
 	d.SetText(0x00080021, "DA", date) // SeriesDate
 	d.SetText(0x00080031, "TM", clock)

@@ -71,13 +71,21 @@ func (s *Stack) Gap(n int) bool {
 }
 
 // Title is the sequence and plane, such as "T2 sagittal", with a question mark
-// where they are doubtful.
+// where they are doubtful. Where no sequence is known it is the series' description.
 func (s *Stack) Title() string {
-	b := s.Blocks[0]
-	seq := string(b.Sequence)
-	if b.Sequence == spine.OtherSequence && b.Description != "" {
-		seq = b.Description
+	if b := s.Blocks[0]; b.Sequence == spine.OtherSequence && b.Description != "" {
+		return strings.TrimSpace(b.Description + " " + s.plane())
 	}
+	return s.Kind()
+}
+
+// Kind is the sequence and plane without what somebody wrote at the scanner.
+func (s *Stack) Kind() string {
+	return strings.TrimSpace(string(s.Blocks[0].Sequence) + " " + s.plane())
+}
+
+func (s *Stack) plane() string {
+	b := s.Blocks[0]
 	plane := string(b.Plane)
 	if plane == "" {
 		plane = string(PlaneOf(b.Volume.Grid))
@@ -85,7 +93,7 @@ func (s *Stack) Title() string {
 	if b.Doubtful() && b.Confidence > 0 {
 		plane += "?"
 	}
-	return strings.TrimSpace(seq + " " + plane)
+	return plane
 }
 
 // Has reports whether a series UID is one of the stack's.
