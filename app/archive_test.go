@@ -234,13 +234,14 @@ func (r *reader) sendsMask(c *phantom.Case) {
 	r.id = rows[0].ID
 	r.open()
 	r.room().chooseSend()
-	r.shows("There is no mask to send yet")
+	r.shows("There is nothing to send yet")
 	r.analyse(c)
+	r.key(fyne.KeyK)
 	r.room().chooseSend()
 	r.look("archive-send")
-	test.Tap(button(r.t, r.app.win.Canvas().Overlays().Top(), "Send"))
+	tap(r.t, r.app.win.Canvas().Overlays().Top(), "Send")
 	r.wait("sending", func() bool { return !r.app.jobs.busy() })
-	r.shows("orthanc took the segmentation.")
+	r.shows("orthanc took the segmentation, the report, the key images.")
 	r.room().panel.show(tabStudy)
 	r.look("room-study")
 }

@@ -89,6 +89,7 @@ func (b *bars) buildTools() {
 	tool := func(t tool) func() bool { return func() bool { return r.mode == editing && r.tool == t } }
 	add("Read", "Esc", func() bool { return r.mode == reading }, func() { r.setMode(reading) })
 	add("Grade", "G", func() bool { return r.mode == grading }, func() { r.chooseCell(r.cond, r.level) })
+	add("Keep", "K", never, r.keepImage)
 	box.Add(hairline())
 	add("Brush", "B", tool(brush), func() { r.take(brush) })
 	add("Erase", "E", tool(eraser), func() { r.take(eraser) })

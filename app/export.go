@@ -5,6 +5,7 @@ import (
 	"image"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -15,25 +16,82 @@ import (
 
 	"columna/assets"
 	"columna/review"
-	"columna/viewer/render"
 )
 
 // exportChoice is a format that a case can leave in.
-type exportChoice struct {
-	format, words string
-	mask          bool // it needs a mask
-}
+type exportChoice struct{ format, words string }
 
 func exportChoices() []exportChoice {
 	return []exportChoice{
-		{"seg", "Mask: DICOM segmentation (SEG)", true},
-		{"nifti", "Mask: NIfTI", true},
-		{"mha", "Mask: MetaImage", true},
-		{"sr", "Reading: DICOM structured report (SR)", false},
-		{"pdf", "Reading: PDF report with the images in sight", false},
-		{"csv", "Reading: table of the 25 cells (CSV)", false},
-		{rsnaTables, "Reading: tables of the RSNA 2024 challenge", false},
+		{"seg", "Mask: DICOM segmentation (SEG)"},
+		{"nifti", "Mask: NIfTI"},
+		{"mha", "Mask: MetaImage"},
+		{"sr", "Reading: DICOM structured report (SR)"},
+		{"pdf", "Reading: PDF report with the key images, or those in sight"},
+		{"csv", "Reading: table of the 25 cells (CSV)"},
+		{rsnaTables, "Reading: tables of the RSNA 2024 challenge"},
+		{"key", "Key images: DICOM captures and their selection (SC, KO)"},
 	}
+}
+
+// choices are boxes for some formats, of which those of last are ticked. What the case
+// has nothing for cannot be.
+func (r *room) choices(formats []string, last string) map[string]*widget.Check {
+	out := map[string]*widget.Check{}
+	for _, c := range exportChoices() {
+		if !slices.Contains(formats, c.format) {
+			continue
+		}
+		check := widget.NewCheck(c.words, nil)
+		check.Checked = slices.Contains(strings.Split(last, ","), c.format)
+		if !r.has(c.format) {
+			check.Checked = false
+			check.Disable()
+		}
+		out[c.format] = check
+	}
+	return out
+}
+
+// has reports whether the case has something for a format.
+func (r *room) has(format string) bool {
+	switch format {
+	case "key":
+		all, err := r.session.KeyImages(r.app.ctx)
+		return err == nil && len(all) > 0
+	case "seg", "nifti", "mha":
+		return r.session.Mask() != nil
+	}
+	return r.session.Mask() != nil || r.session.Analysis() != nil
+}
+
+// boxes lay choices under each other.
+func boxes(checks map[string]*widget.Check) *fyne.Container {
+	box := container.NewVBox()
+	for _, c := range exportChoices() {
+		if checks[c.format] != nil {
+			box.Add(container.New(row{30}, checks[c.format]))
+		}
+	}
+	return box
+}
+
+// ticked are the formats whose boxes are ticked, in the order that they leave in.
+func ticked(checks map[string]*widget.Check) (out []string) {
+	for _, c := range exportChoices() {
+		if check := checks[c.format]; check != nil && check.Checked {
+			out = append(out, c.format)
+		}
+	}
+	review.SortFormats(out)
+	return out
+}
+
+// leaveOut is the box that has the patient's identity left out.
+func leaveOut(on bool) *widget.Check {
+	c := widget.NewCheck("Leave out who the patient is", nil)
+	c.Checked = on
+	return c
 }
 
 // rsnaTables is the one format that is a folder of tables.
@@ -53,32 +111,18 @@ type exportForm struct {
 // chooseExport shows what of the case can leave, under the button.
 func (b *bars) chooseExport() {
 	export := fyne.NewMenuItem("Export files…", func() { newExportForm(b.room).show() })
-	send := fyne.NewMenuItem("Send the mask to an archive…", b.room.chooseSend)
-	send.Disabled = b.room.session.Mask() == nil
+	send := fyne.NewMenuItem("Send to an archive…", b.room.chooseSend)
 	c := b.room.app.win.Canvas()
 	pos := fyne.CurrentApp().Driver().AbsolutePositionForObject(b.export)
 	widget.ShowPopUpMenuAtPosition(fyne.NewMenu("", export, send), c, pos.AddXY(0, b.export.Size().Height))
 }
 
 func newExportForm(r *room) *exportForm {
-	p := r.app.prefs
-	f := &exportForm{room: r, checks: map[string]*widget.Check{}, folder: widget.NewEntry(), says: paragraph(""),
-		hide: widget.NewCheck("Leave out who the patient is", nil)}
-	last := strings.Split(p.p.StringWithFallback("export.formats", "seg,sr,pdf"), ",")
-	for _, c := range exportChoices() {
-		check := widget.NewCheck(c.words, nil)
-		for _, l := range last {
-			check.Checked = check.Checked || l == c.format
-		}
-		if (c.mask && r.session.Mask() == nil) || (r.session.Mask() == nil && r.session.Analysis() == nil) {
-			check.Checked = false
-			check.Disable()
-		}
-		f.checks[c.format] = check
-	}
-	f.folder.SetText(p.p.String("export.folder"))
+	p := r.app.prefs.p
+	f := &exportForm{room: r, folder: widget.NewEntry(), says: paragraph(""), hide: leaveOut(p.Bool("export.deid")),
+		checks: r.choices(append(review.Formats(), rsnaTables), p.StringWithFallback("export.formats", "seg,sr,key,pdf"))}
+	f.folder.SetText(p.String("export.folder"))
 	f.folder.SetPlaceHolder("folder that the files go into")
-	f.hide.SetChecked(p.p.Bool("export.deid"))
 	return f
 }
 
@@ -90,10 +134,6 @@ func (f *exportForm) show() {
 }
 
 func (f *exportForm) body() fyne.CanvasObject {
-	box := container.NewVBox()
-	for _, c := range exportChoices() {
-		box.Add(container.New(row{30}, f.checks[c.format]))
-	}
 	if f.room.session.Mask() == nil && f.room.session.Analysis() == nil {
 		f.tell("Nothing has been analysed or drawn in this case yet.", false)
 	}
@@ -102,7 +142,7 @@ func (f *exportForm) body() fyne.CanvasObject {
 	done := newFlat("Export", "", f.export)
 	done.Strong = true
 	buttons := container.NewHBox(layout.NewSpacer(), newFlat("Cancel", "", func() { f.sheet.Hide() }), done)
-	return container.NewVBox(box, gapV(2), hairline(), gapV(4), where, gapV(2), container.New(row{30}, f.hide), container.New(row{44}, f.says), buttons)
+	return container.NewVBox(boxes(f.checks), gapV(2), hairline(), gapV(4), where, gapV(2), container.New(row{30}, f.hide), container.New(row{44}, f.says), buttons)
 }
 
 // tell shows a sentence in the form.
@@ -114,19 +154,9 @@ func (f *exportForm) tell(words string, good bool) {
 	f.says.SetText(words)
 }
 
-// asked are the formats that are ticked, masks before the report that refers to them.
-func (f *exportForm) asked() (out []string) {
-	for _, format := range append(review.Formats(), rsnaTables) {
-		if c := f.checks[format]; c != nil && c.Checked {
-			out = append(out, format)
-		}
-	}
-	return out
-}
-
 // export checks the form, remembers it and begins.
 func (f *exportForm) export() {
-	dir, formats := strings.TrimSpace(f.folder.Text), f.asked()
+	dir, formats := strings.TrimSpace(f.folder.Text), ticked(f.checks)
 	info, err := os.Stat(dir)
 	switch {
 	case len(formats) == 0:
@@ -168,11 +198,9 @@ func (r *room) export(dir string, formats []string, hide bool) {
 }
 
 func (r *room) exported(dir string, formats []string, hide bool) (names, notes []string, err error) {
-	var profile *review.Identity
-	if hide {
-		if profile, err = r.app.desk.Identity(); err != nil {
-			return nil, nil, err
-		}
+	profile, err := r.identity(hide)
+	if err != nil {
+		return nil, nil, err
 	}
 	leaving := r.session.Leave(profile)
 	base := freeBase(filepath.Join(dir, fmt.Sprintf("case-%d", r.session.CaseID())))
@@ -190,6 +218,14 @@ func (r *room) exported(dir string, formats []string, hide bool) (names, notes [
 	return names, leaving.Notes, nil
 }
 
+// identity is the profile to leave by, nil where the patient may be told.
+func (r *room) identity(hide bool) (*review.Identity, error) {
+	if !hide {
+		return nil, nil
+	}
+	return r.app.desk.Identity()
+}
+
 // exportTables writes the challenge's tables into a folder of their own.
 func (r *room) exportTables(dir string, p *review.Identity) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -200,21 +236,21 @@ func (r *room) exportTables(dir string, p *review.Identity) ([]string, error) {
 
 // exportOne writes one format and notes it in the case's history.
 func (r *room) exportOne(l *review.Leaving, format, base string) ([]string, error) {
-	name, err := l.Write(r.app.ctx, format, base, r.pictures(format))
+	names, err := l.Write(r.app.ctx, format, base, r.pictures(format))
 	if err != nil {
 		return nil, err
 	}
-	return []string{name}, r.app.desk.Record(r.app.ctx, r.session.CaseID(), "export", name)
+	return names, r.app.desk.Record(r.app.ctx, r.session.CaseID(), "export", strings.Join(names, ", "))
 }
 
-// pictures are the images in sight, for a report. Panes say nothing of the patient.
+// pictures are the images in sight, for a report. They say nothing of the patient.
 func (r *room) pictures(format string) (out []image.Image) {
 	if format != "pdf" {
 		return nil
 	}
 	for n := range r.panes {
 		if sc := r.panes[n].Scene; sc.Stack != nil && n != paneCompare {
-			out = append(out, render.NewPainter(r.app.typ).Draw(&sc, 720, 720))
+			out = append(out, sc.Picture(r.app.typ, 720, 720))
 		}
 	}
 	return out

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/storage"
 
 	"columna/spine"
@@ -39,6 +40,10 @@ func TestExport_ASegmentationLeavesAndComesBackIntoTheOpenCase(t *testing.T) {
 func TestExport_TheFormWritesWhatIsTickedAndRemembersIt(t *testing.T) {
 	r := sit(t)
 	dir := t.TempDir()
+	if bare := newExportForm(r.room()); !bare.checks["key"].Disabled() {
+		t.Error("key images are offered where there are none")
+	}
+	r.key(fyne.KeyK)
 	f := newExportForm(r.room())
 	f.show()
 	f.folder.SetText("")
@@ -52,14 +57,14 @@ func TestExport_TheFormWritesWhatIsTickedAndRemembersIt(t *testing.T) {
 	f.folder.SetText(dir)
 	f.hide.SetChecked(true)
 	f.export()
-	r.shows("Exported 10 files to " + dir)
-	for _, ending := range []string{"seg.dcm", "sr.dcm", "nii.gz", "mha", "pdf", "csv", "rsna/train.csv"} {
+	r.shows("Exported 12 files to " + dir)
+	for _, ending := range []string{"seg.dcm", "sr.dcm", "nii.gz", "mha", "pdf", "csv", "key1.sc.dcm", "ko.dcm", "rsna/train.csv"} {
 		if files, err := filepath.Glob(filepath.Join(dir, "case-*."+ending)); err != nil || len(files) != 1 {
 			t.Errorf("%s: %v %v", ending, files, err)
 		}
 	}
 	again := newExportForm(r.room())
-	if len(again.asked()) != 7 || again.folder.Text != dir || !again.hide.Checked {
-		t.Errorf("forgotten: %v to %q, %v", again.asked(), again.folder.Text, again.hide.Checked)
+	if len(ticked(again.checks)) != 8 || again.folder.Text != dir || !again.hide.Checked {
+		t.Errorf("forgotten: %v to %q, %v", ticked(again.checks), again.folder.Text, again.hide.Checked)
 	}
 }

@@ -42,8 +42,15 @@ func sit(t *testing.T) *reader {
 // sitWith is sit with networks of the test's own.
 func sitWith(t *testing.T, nets map[string]*models.Model) *reader {
 	t.Helper()
+	return sitAs(t, nets, func(*spine.Study) {})
+}
+
+// sitAs is sitWith with another patient.
+func sitAs(t *testing.T, nets map[string]*models.Model, become func(*spine.Study)) *reader {
+	t.Helper()
 	dir := t.TempDir()
 	c := phantom.Generate(7, phantom.Options{Small: true, WithAxial: true, WithSTIR: true, Pathology: 0.5})
+	become(&c.Study)
 	for n := range c.Study.Series {
 		s := &c.Study.Series[n]
 		folder := filepath.Join(dir, "dicom", fmt.Sprintf("%02d-%d-%s", s.Number, s.Block, s.Sequence))

@@ -63,6 +63,7 @@ func readingKeys() []command {
 		shifted(c(fyne.KeyN, "Reading", "", "", func(r *room) { r.goFlag(r.flag - 1) })),
 		c(fyne.KeyI, "Reading", "I", "about study and models", func(r *room) { r.panel.show(tabStudy) }),
 		c(fyne.KeyG, "Reading", "G", "grade with digits", func(r *room) { r.chooseCell(r.cond, r.level) }),
+		c(fyne.KeyK, "Reading", "K", "keep the image in sight as a key image", (*room).keepImage),
 		c(fyne.KeyReturn, "Reading", "Enter", "confirm the AI's grade of the cell", (*room).confirm),
 		c(fyne.KeyEnter, "Reading", "", "", (*room).confirm),
 		c(fyne.KeyEscape, "Reading", "Esc", "cancel; back to reading", (*room).escape),

@@ -10,15 +10,16 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"columna/assets"
+	"columna/review"
 	"columna/spine"
 )
 
-// panels are the tabs under the worksheet: structures, flags, lesions, study.
+// panels are the tabs under the worksheet: structures, flags, lesions, key images, study.
 type panels struct {
 	room    *room
 	root    *fyne.Container
-	tabs    [4]*flat
-	pages   [4]fyne.CanvasObject
+	tabs    [5]*flat
+	pages   [5]fyne.CanvasObject
 	shown   int
 	shows   *flat
 	contour *flat
@@ -28,6 +29,8 @@ type panels struct {
 	lines   []*structureLine
 	flags   *fyne.Container
 	lesions *fyne.Container
+	keys    *fyne.Container
+	taken   []review.KeyImage // key images that were removed while the case is open
 	about   *fyne.Container
 }
 
@@ -36,19 +39,21 @@ const (
 	tabStructures = iota
 	tabFlags
 	tabLesions
+	tabKeys
 	tabStudy
 )
 
 func (p *panels) build(r *room) {
 	p.room = r
-	names := []string{"Structures", "Flags", "Lesions", "Study"}
-	bar := container.New(parts{[]float32{1.3, 0.8, 1, 0.8}})
+	names := []string{"Structures", "Flags", "Lesions", "Images", "Study"}
+	bar := container.New(parts{[]float32{1.35, 0.75, 1, 1, 0.75}})
 	for n, name := range names {
 		p.tabs[n] = centered(name, func() { p.show(n) })
 		bar.Add(p.tabs[n])
 	}
-	p.flags, p.lesions, p.about = container.NewVBox(), container.NewVBox(), container.NewVBox()
-	p.pages = [4]fyne.CanvasObject{p.structures(), container.NewVScroll(p.flags), container.NewVScroll(p.lesions), container.NewVScroll(p.about)}
+	p.flags, p.lesions, p.keys, p.about = container.NewVBox(), container.NewVBox(), container.NewVBox(), container.NewVBox()
+	p.pages = [5]fyne.CanvasObject{p.structures(), container.NewVScroll(p.flags), container.NewVScroll(p.lesions), container.NewVScroll(p.keys), container.NewVScroll(p.about)}
+	p.refreshKeys()
 	p.root = container.NewBorder(container.NewVBox(gapV(2), container.New(row{28}, bar), gapV(2)), nil, nil, nil, container.NewStack(p.pages[:]...))
 	p.show(tabStructures)
 }

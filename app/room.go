@@ -272,6 +272,9 @@ func (r *room) changed(c review.Change) {
 	if c.Series {
 		r.rehang()
 	}
+	if c.Keys {
+		r.panel.refreshKeys()
+	}
 	if r.stroke { // the panels follow when the stroke ends
 		return
 	}

@@ -90,7 +90,7 @@ func expectNameless(t *testing.T, id, folder string) {
 	st := found.Studies[0]
 	var plain, hidden struct{ Files []string }
 	succeed(t, &plain, "export", id, "--format", "csv,rsna", "--out", t.TempDir(), "--json")
-	succeed(t, &hidden, "export", id, "--format", "seg,sr,pdf,csv,rsna,png", "--out", t.TempDir(), "--deid", "--json")
+	succeed(t, &hidden, "export", id, "--format", "seg,sr,key,pdf,csv,rsna,png", "--out", t.TempDir(), "--deid", "--json")
 	if !bytes.Contains(read(t, plain.Files[0]), []byte(st.Series[0].UID)) && !bytes.Contains(read(t, plain.Files[1]), []byte(st.UID)) {
 		t.Error("the plain tables name neither study nor series: this test shows nothing")
 	}

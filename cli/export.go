@@ -77,9 +77,7 @@ func askedFormats(words string) (alone []string, tables bool, err error) {
 			alone = append(alone, f)
 		}
 	}
-	slices.SortFunc(alone, func(a, b string) int { // a report refers to the mask that left before it
-		return slices.Index(exportFormats(), a) - slices.Index(exportFormats(), b)
-	})
+	review.SortFormats(alone) // a report refers to the mask that left before it
 	return alone, tables, nil
 }
 
@@ -164,13 +162,10 @@ func (e *env) exportAs(d *review.Desk, l *review.Leaving, format, dir string) ([
 	if format == "pdf" {
 		pictures = []image.Image{sheetOf(l, worstLevel(l.Session), nil)}
 	}
-	name, err := l.Write(e.ctx, format, filepath.Join(dir, fmt.Sprintf("case-%d", l.CaseID())), pictures)
+	names, err := l.Write(e.ctx, format, filepath.Join(dir, fmt.Sprintf("case-%d", l.CaseID())), pictures)
 	for _, n := range l.Notes {
-		fmt.Fprintf(e.err, "columna: %s: %s\n", filepath.Base(name), n)
+		fmt.Fprintf(e.err, "columna: %s: %s\n", format, n)
 	}
 	l.Notes = nil
-	if err != nil {
-		return nil, err
-	}
-	return []string{name}, nil
+	return names, err
 }

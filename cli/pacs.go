@@ -140,12 +140,16 @@ func (e *env) printFound(archive string, found []review.ArchiveStudy, more bool)
 // archive. What the archive refuses is listed and makes the command fail.
 func sendToArchive(e *env, args []string) error {
 	formats := e.flags.String("format", "", "of a case: "+strings.Join(review.SendFormats(), ","))
+	hide := e.flags.Bool("deid", false, "with --format: leave out who the patient is")
 	words, err := e.parse(args, 2, -1)
 	if err != nil {
 		return err
 	}
 	if *formats != "" {
-		return sendCase(e, words, strings.Split(*formats, ","))
+		return sendCase(e, words, strings.Split(*formats, ","), *hide)
+	}
+	if *hide {
+		return badUsage("--deid goes with --format; columna deid makes files that can be sent")
 	}
 	return e.withDesk(func(d *review.Desk) error {
 		sent, err := d.SendFiles(e.ctx, words[0], words[1:], e.progress())
@@ -154,7 +158,7 @@ func sendToArchive(e *env, args []string) error {
 }
 
 // sendCase sends results of the case that the second word numbers.
-func sendCase(e *env, words, formats []string) error {
+func sendCase(e *env, words, formats []string, hide bool) error {
 	if len(words) != 2 {
 		return badUsage("with --format name one archive and one case; %s", e.usage())
 	}
@@ -164,7 +168,11 @@ func sendCase(e *env, words, formats []string) error {
 		}
 	}
 	return e.withCase(words[1], func(d *review.Desk, s *review.Session) error {
-		out, notes, err := s.Outgoing(e.ctx, formats)
+		p, err := identity(d, hide)
+		if err != nil {
+			return err
+		}
+		out, notes, err := s.Outgoing(e.ctx, formats, p)
 		if err != nil {
 			return err
 		}

@@ -28,7 +28,7 @@ func TestPACS_NamesAreKeptAndBadAddressesRefused(t *testing.T) {
 	if len(all.Archives) != 1 || all.Archives[0].Name != "hospital" || !all.Archives[0].AllowHTTP {
 		t.Errorf("%+v", all)
 	}
-	for _, args := range [][]string{{"pacs"}, {"pacs", "add", "x"}, {"pacs", "find"}, {"pacs", "find", "x", "--limit", "0"}, {"pacs", "send", "x"}, {"pacs", "send", "x", "1", "--format", "gif"}, {"pacs", "send", "x", "1", "2", "--format", "seg"}, {"pacs", "forget", "x"}} {
+	for _, args := range [][]string{{"pacs"}, {"pacs", "add", "x"}, {"pacs", "find"}, {"pacs", "find", "x", "--limit", "0"}, {"pacs", "send", "x"}, {"pacs", "send", "x", "1", "--format", "gif"}, {"pacs", "send", "x", "f.dcm", "--deid"}, {"pacs", "send", "x", "1", "2", "--format", "seg"}, {"pacs", "forget", "x"}} {
 		if code, _, _ := columna(t, args...); code != exitUsage {
 			t.Errorf("columna %s: exit %d", strings.Join(args, " "), code)
 		}

@@ -144,9 +144,10 @@ func TestRoad_AnalysisFillsTheWorksheetAndLeavesAsFiles(t *testing.T) {
 			t.Errorf("%+v", g)
 		}
 	}
+	succeed(t, nil, "key", id, "--add", "T2")
 	var out struct{ Files []string }
-	succeed(t, &out, "export", id, "--format", "seg,sr,nifti,mha,pdf,csv,rsna,png", "--out", t.TempDir(), "--json")
-	if len(out.Files) < 11 {
+	succeed(t, &out, "export", id, "--format", "seg,sr,key,nifti,mha,pdf,csv,rsna,png", "--out", t.TempDir(), "--json")
+	if len(out.Files) < 13 {
 		t.Errorf("%v", out.Files)
 	}
 	for _, name := range out.Files {

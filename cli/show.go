@@ -120,15 +120,10 @@ func sheet(s *review.Session, l spine.Level, h *heating) image.Image {
 
 // sheetOf draws it as it may leave.
 func sheetOf(s *review.Leaving, l spine.Level, h *heating) image.Image {
-	sh := render.Sheet{Study: s.Told, Mask: s.Mask(), Level: l, Accepted: s.State() == spine.Accepted}
+	sh := render.Sheet{Study: s.Told, Mask: s.Mask(), Level: l, Accepted: s.State() == spine.Accepted, Points: evidence(s.Session, l)}
 	for c, row := range s.Grades() {
 		for k, cell := range row {
 			sh.Cells[c][k] = shown(cell)
-			if p := cell.AI.Point; p != nil && spine.Level(k) == l {
-				mark := render.Mark{MM: p.LPS, Text: spine.Condition(c).Title()}
-				mark.Color.R, mark.Color.G, mark.Color.B, mark.Color.A = 0xFF, 0xD0, 0x40, 0xFF
-				sh.Points = append(sh.Points, mark)
-			}
 		}
 	}
 	if h != nil {

@@ -343,27 +343,28 @@ func TestOrthanc_SendFindImportAndNoSecretStays(t *testing.T) {
 			t.Errorf("%s differs", study.Series[n].Sequence)
 		}
 	}
-	sendMask(t, d, s)
+	sendResults(t, d, s)
 	s.Close(ctx)
 	mustHoldNone(t, filepath.Dir(db), &log, orthanc.Password, "cmVhZGVyOg", "cmVhZGVyOmNvcnJlY3Q") // also as base64 of user:password
 }
 
-// sendMask stores a mask as a segmentation and finds it in the archive.
-func sendMask(t *testing.T, d *Desk, s *Session) {
+// sendResults stores the DICOM results of a case and finds them in the archive.
+func sendResults(t *testing.T, d *Desk, s *Session) {
 	t.Helper()
 	ctx := context.Background()
-	if _, _, err := s.Outgoing(ctx, []string{"seg"}); err == nil {
+	if _, _, err := s.Outgoing(ctx, []string{"seg"}, nil); err == nil {
 		t.Error("a mask was sent where there is none")
 	}
 	if err := s.SetAnalysis(ctx, testAnalysis(s.Study())); err != nil {
 		t.Fatal(err)
 	}
-	out, notes, err := s.Outgoing(ctx, []string{"seg"})
+	keep(t, s, 2)
+	out, notes, err := s.Outgoing(ctx, SendFormats(), nil)
 	if err != nil || len(notes) != 0 {
 		t.Fatal(notes, err)
 	}
 	sent, err := d.SendResults(ctx, "hospital", out, nil)
-	if err != nil || sent.Taken != 1 || len(sent.Failed) != 0 {
+	if err != nil || sent.Taken != 4 || len(sent.Failed) != 0 {
 		t.Fatalf("%+v %v", sent, err)
 	}
 	c, err := d.connect(ctx, "hospital")
@@ -372,10 +373,12 @@ func sendMask(t *testing.T, d *Desk, s *Session) {
 	}
 	defer c.Close()
 	series, err := c.FindSeries(ctx, s.Study().UID)
-	if err != nil || !slices.ContainsFunc(series, func(x web.Series) bool { return x.Modality == "SEG" && x.Instances == 1 }) {
-		t.Errorf("%+v %v", series, err)
+	for _, m := range []string{"SEG", "SR", "OT", "KO"} {
+		if err != nil || !slices.ContainsFunc(series, func(x web.Series) bool { return x.Modality == m && x.Instances == 1 }) {
+			t.Errorf("no %s in %+v %v", m, series, err)
+		}
 	}
-	if last, err := d.Audit(ctx, s.CaseID(), 1); err != nil || len(last) != 1 || last[0].Action != "send" || !strings.Contains(last[0].Detail, "1 taken") {
+	if last, err := d.Audit(ctx, s.CaseID(), 1); err != nil || len(last) != 1 || last[0].Action != "send" || !strings.Contains(last[0].Detail, "4 taken") {
 		t.Errorf("%+v %v", last, err)
 	}
 }

@@ -62,6 +62,7 @@ type (
 	ReaderGrade = store.ReaderGrade
 	StateChange = store.StateChange
 	AuditEntry  = store.AuditEntry
+	KeyImage    = store.KeyImage
 )
 
 // The AI states of a worklist row.

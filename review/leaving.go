@@ -72,19 +72,34 @@ func (s *Session) readerGrades() (out []spine.GradeFinding) {
 
 // Formats are what a case can leave as, in an order in which a report finds the mask
 // that it refers to.
-func Formats() []string { return []string{"seg", "sr", "nifti", "mha", "pdf", "csv"} }
+func Formats() []string { return []string{"seg", "sr", "key", "nifti", "mha", "pdf", "csv"} }
 
-// Write saves the case in one of Formats, as a file whose name begins with base. The
-// pictures go into a PDF.
-func (l *Leaving) Write(ctx context.Context, format, base string, pictures []img.Image) (name string, err error) {
-	name = base + map[string]string{"seg": ".seg.dcm", "sr": ".sr.dcm", "nifti": ".nii.gz", "mha": ".mha", "pdf": ".pdf", "csv": ".csv"}[format]
-	maskless := format == "sr" || format == "pdf" || format == "csv"
-	switch {
-	case l.Said == nil && l.Mask() == nil:
-		return "", fmt.Errorf("case %d has no result yet: run columna analyze %d first", l.id, l.id)
-	case l.Mask() == nil && !maskless:
-		return "", fmt.Errorf("case %d has no mask yet: run columna analyze %d first", l.id, l.id)
+// SortFormats puts formats into the order of Formats; others come last.
+func SortFormats(formats []string) {
+	rank := func(f string) int {
+		if n := slices.Index(Formats(), f); n >= 0 {
+			return n
+		}
+		return len(Formats())
 	}
+	slices.SortStableFunc(formats, func(a, b string) int { return rank(a) - rank(b) })
+}
+
+// endings are those of the files of a format.
+func endings() map[string]string {
+	return map[string]string{"seg": ".seg.dcm", "sr": ".sr.dcm", "nifti": ".nii.gz", "mha": ".mha", "pdf": ".pdf", "csv": ".csv"}
+}
+
+// Write saves the case in one of Formats, as files whose names begin with base. A PDF
+// shows the key images, or the pictures where there is none.
+func (l *Leaving) Write(ctx context.Context, format, base string, pictures []img.Image) (names []string, err error) {
+	if format == "key" {
+		return l.writeKeys(ctx, base)
+	}
+	if err := l.ready(format); err != nil {
+		return nil, err
+	}
+	name := base + endings()[format]
 	switch format {
 	case "seg":
 		err = l.writeSegmentation(ctx, name)
@@ -93,13 +108,30 @@ func (l *Leaving) Write(ctx context.Context, format, base string, pictures []img
 	case "nifti", "mha":
 		err = report.WriteMask(name, l.Mask())
 	case "pdf":
-		err = report.WritePDF(name, l.Told, l.Said, l.Graded, pictures)
+		if pictures, err = l.pictures(ctx, pictures); err == nil {
+			err = report.WritePDF(name, l.Told, l.Said, l.Graded, pictures)
+		}
 	case "csv":
 		err = files.Write(name, func(w io.Writer) error { return report.WriteCSV(w, l.Said, l.Graded) })
-	default:
-		err = fmt.Errorf("%q is no format that a case leaves in", format)
 	}
-	return name, err
+	if err != nil {
+		return nil, err
+	}
+	return []string{name}, nil
+}
+
+// ready refuses a format that the case has nothing for.
+func (l *Leaving) ready(format string) error {
+	maskless := format == "sr" || format == "pdf" || format == "csv"
+	switch {
+	case endings()[format] == "":
+		return fmt.Errorf("%q is no format that a case leaves in", format)
+	case l.Said == nil && l.Mask() == nil:
+		return fmt.Errorf("case %d has no result yet: run columna analyze %d first", l.id, l.id)
+	case l.Mask() == nil && !maskless:
+		return fmt.Errorf("case %d has no mask yet: run columna analyze %d first", l.id, l.id)
+	}
+	return nil
 }
 
 // writeSegmentation writes the mask and remembers it as what a report refers to.

@@ -60,62 +60,49 @@ type Outgoing struct {
 	objects []web.Object
 }
 
-// resultFormat is a DICOM object that a case gives, by the name that export has for
-// it.
-type resultFormat struct {
-	name  string
-	write func(s *Session, ctx context.Context, path string) (notes []string, err error)
-}
+// SendFormats names what of a case can be sent: its DICOM objects.
+func SendFormats() []string { return []string{"seg", "sr", "key"} }
 
-// resultFormats are the objects that can be sent.
-func resultFormats() []resultFormat {
-	return []resultFormat{{"seg", (*Session).WriteSegmentation}}
-}
-
-// SendFormats names what SendResults can send.
-func SendFormats() (names []string) {
-	for _, f := range resultFormats() {
-		names = append(names, f.name)
+// Outgoing makes the objects of the named formats as the case stands now; with a
+// profile they leave without the patient's identity. Notes say what had to be made up.
+func (s *Session) Outgoing(ctx context.Context, formats []string, p *Identity) (out Outgoing, notes []string, err error) {
+	out = Outgoing{caseID: s.id, formats: slices.Clone(formats)}
+	SortFormats(out.formats)
+	dir, err := os.MkdirTemp(filepath.Dir(s.desk.db.Path()), ".columna-send-*") // where nobody else can read
+	if err != nil {
+		return out, nil, fmt.Errorf("there is no place to make what is sent: %w", err)
 	}
-	return names
-}
-
-// Outgoing makes the objects of the named formats as the case stands now. Notes say
-// what had to be made up.
-func (s *Session) Outgoing(ctx context.Context, formats []string) (out Outgoing, notes []string, err error) {
-	out = Outgoing{caseID: s.id, formats: formats}
-	for _, name := range formats {
-		n := slices.IndexFunc(resultFormats(), func(f resultFormat) bool { return f.name == name })
-		if n < 0 {
-			return out, nil, fmt.Errorf("%q is no object that can be sent; choose from %s", name, strings.Join(SendFormats(), ", "))
+	defer os.RemoveAll(dir)
+	leaving := s.Leave(p)
+	for _, format := range out.formats {
+		if !slices.Contains(SendFormats(), format) {
+			return out, nil, fmt.Errorf("%q is no object that can be sent; choose from %s", format, strings.Join(SendFormats(), ", "))
 		}
-		o, more, err := s.object(ctx, resultFormats()[n])
+		names, err := leaving.Write(ctx, format, filepath.Join(dir, "case"), nil)
 		if err != nil {
 			return out, nil, err
 		}
-		out.objects, notes = append(out.objects, o), append(notes, more...)
+		if err := out.take(names); err != nil {
+			return out, nil, err
+		}
 	}
-	return out, notes, nil
+	return out, leaving.Notes, nil
 }
 
-// object writes one format beside the database, where nobody else can read it, and
-// takes it into memory.
-func (s *Session) object(ctx context.Context, f resultFormat) (o web.Object, notes []string, err error) {
-	dir, err := os.MkdirTemp(filepath.Dir(s.desk.db.Path()), ".columna-send-*")
-	if err != nil {
-		return o, nil, fmt.Errorf("there is no place to make what is sent: %w", err)
+// take reads files into memory, so that nothing of them stays.
+func (out *Outgoing) take(names []string) error {
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return fmt.Errorf("what is sent cannot be read: %w", err)
+		}
+		o, err := web.NewObject(strings.TrimPrefix(filepath.Base(name), "case."), b)
+		if err != nil {
+			return err
+		}
+		out.objects = append(out.objects, o)
 	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, f.name+".dcm")
-	if notes, err = f.write(s, ctx, path); err != nil {
-		return o, nil, err
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return o, nil, fmt.Errorf("what is sent cannot be read: %w", err)
-	}
-	o, err = web.NewObject(f.name, b)
-	return o, notes, err
+	return nil
 }
 
 // SendResults stores a case's objects in an archive; the case's history keeps what

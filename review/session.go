@@ -41,6 +41,7 @@ type Change struct {
 	Analysis bool
 	State    bool
 	Series   bool // what a series is
+	Keys     bool // the key images
 }
 
 // Cell is one field of the worksheet.
