@@ -84,7 +84,11 @@ func (p *patient) columnAt(sl *slice, s, u, x, q float64) (tissue, uint8, bool) 
 		half += d.dent(t < 0, u, x)
 	}
 	if t < half && t > -half {
-		return p.discAt(sl, d, s, u, x, t/half)
+		is, label, ok := p.discAt(sl, d, s, u, x, t/half)
+		if half-math.Abs(t) < min(unlabelledDisc, half/4) {
+			label = 0
+		}
+		return is, label, ok
 	}
 	if u > float64(sl.wall)-0.5 && x < canalReach && x > -canalReach {
 		if t > -half-3.5 && t < half+3.5 && u < p.canalFloor(d, sl, x) {
@@ -100,8 +104,20 @@ func (p *patient) columnAt(sl *slice, s, u, x, q float64) (tissue, uint8, bool) 
 		return 0, 0, false
 	}
 	v := &p.vertebrae[sl.vert]
-	return p.bodyTissue(sl, v, d, s, u, x, q, t, math.Abs(t)-half), uint8(v.label), true
+	label, beyond := uint8(v.label), math.Abs(t)-half
+	if beyond < unlabelledBody {
+		label = 0
+	}
+	return p.bodyTissue(sl, v, d, s, u, x, q, t, beyond), label, true
 }
+
+// How much of the dark line between a disc and a body, mm, is labelled as neither, as
+// SPIDER's readers do: cartilage and the outermost fibres of the disc, and bone. The
+// background between disc and body is 1.2 mm in the mean there.
+const (
+	unlabelledDisc = 0.7
+	unlabelledBody = 0.3
+)
 
 // bodyTissue is cortex, marrow, basivertebral vein, endplate change, fracture, spot
 // or lesion; t is the distance from the disc's middle, beyond that from the

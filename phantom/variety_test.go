@@ -100,12 +100,19 @@ func TestLabels_EveryDiscLiesBetweenItsVertebrae(t *testing.T) {
 		for l := range spine.Level(spine.LevelCount) {
 			x := &p.discs[firstLumbar+int(l)]
 			var run []spine.Structure
+			unlabelled := 0 // the dark lines above and below the disc
 			for s := x.mid - 18; s <= x.mid+18; s += 0.25 {
 				w := p.spot(s, 0, 0)
 				_, label := p.classify(w[0], w[1], w[2])
-				if got := spine.Structure(label); len(run) == 0 || run[len(run)-1] != got {
+				switch got := spine.Structure(label); {
+				case got == spine.Background:
+					unlabelled++
+				case len(run) == 0 || run[len(run)-1] != got:
 					run = append(run, got)
 				}
+			}
+			if mm := float64(unlabelled) * 0.25 / 2; mm == 0 || mm > unlabelledDisc+unlabelledBody+0.25 {
+				t.Errorf("patient %d: %.2f mm at each face of %s are labelled as neither disc nor body", i, mm, l.Disc())
 			}
 			if want := []spine.Structure{l.Upper(), l.Disc(), l.Lower()}; !reflect.DeepEqual(run, want) {
 				t.Errorf("patient %d: from the top %v, want %v", i, run, want)
