@@ -2,6 +2,7 @@ package inference
 
 import (
 	"math"
+	"slices"
 
 	"columna/spine"
 	"columna/volume"
@@ -18,6 +19,7 @@ const (
 	discPlanesMM    = 1.0 // the canal is cut here above and below the disc's plane too
 	leastCanalMM2   = 5   // less is a stray voxel
 	leastDiscMM     = 1
+	darkLineMM      = 2   // between disc and body at most
 	midlineReachMM  = 1.5 // to the sides of the midline
 	measureDecimals = 10  // tenths of a millimetre
 )
@@ -54,18 +56,18 @@ type ruler struct {
 	landmarks
 }
 
-// is reports whether the voxel nearest to a place has a label, and whether it is the
-// last of its row, column or stack of slices.
-func (r *ruler) is(p volume.Vec3, s spine.Structure) (yes, edge bool) {
+// label is what the voxel nearest to a place is, and whether it is the last of its
+// row, column or stack of slices.
+func (r *ruler) label(p volume.Vec3) (s spine.Structure, edge bool) {
 	v := r.inverse.Apply(p)
 	at := [3]int{int(math.Round(v[0])), int(math.Round(v[1])), int(math.Round(v[2]))}
 	for d, n := range r.mask.Size {
 		if at[d] < 0 || at[d] >= n {
-			return false, false
+			return spine.Background, false
 		}
 		edge = edge || at[d] == 0 || at[d] == n-1
 	}
-	return r.mask.At(at[0], at[1], at[2]) == uint8(s), edge
+	return spine.Structure(r.mask.At(at[0], at[1], at[2])), edge
 }
 
 // canalSection is the canal's area and midline depth in the plane of the disc, the mean
@@ -96,7 +98,7 @@ func (r *ruler) canalSection() (area, depth float64) {
 // whether it runs out of the images there.
 func (r *ruler) canalLine(at volume.Vec3) (length float64, cut bool) {
 	for y := -float64(canalDepthMM); y <= canalDepthMM; y += measureStepMM {
-		if yes, edge := r.is(at.Add(r.back.Scale(y)), spine.Canal); yes {
+		if s, edge := r.label(at.Add(r.back.Scale(y))); s == spine.Canal {
 			if edge {
 				return 0, true
 			}
@@ -106,24 +108,50 @@ func (r *ruler) canalLine(at volume.Vec3) (length float64, cut bool) {
 	return length, false
 }
 
-// discHeight is the mean height of the disc's label around its middle.
+// discHeight is the mean height of the disc around its middle, from bone to bone.
 func (r *ruler) discHeight(l spine.Level) float64 {
 	height, columns := 0.0, 0.0
 	for x := -float64(discCoreMM); x <= discCoreMM; x += 2 * measureStepMM {
 		for y := -float64(discCoreMM); y <= discCoreMM; y += 2 * measureStepMM {
 			columns++
-			at := r.disc.Add(r.left.Scale(x)).Add(r.back.Scale(y))
-			for z := -float64(discReachMM); z <= discReachMM; z += measureStepMM {
-				if yes, _ := r.is(at.Add(r.up.Scale(z)), l.Disc()); yes {
-					height += measureStepMM
-				}
-			}
+			height += r.discColumn(l, r.disc.Add(r.left.Scale(x)).Add(r.back.Scale(y)))
 		}
 	}
 	if height/columns < leastDiscMM {
 		return 0
 	}
 	return tenth(height / columns)
+}
+
+// discColumn is the height of the disc in the line through a place, with the unlabelled
+// lines between it and the bodies: its cartilage and their thin bone.
+func (r *ruler) discColumn(l spine.Level, at volume.Vec3) float64 {
+	var up []spine.Structure
+	first, last, disc := -1, -1, 0
+	for z := -float64(discReachMM); z <= discReachMM; z += measureStepMM {
+		s, _ := r.label(at.Add(r.up.Scale(z)))
+		if up = append(up, s); s == l.Disc() {
+			last = len(up) - 1
+			if disc++; first < 0 {
+				first = last
+			}
+		}
+	}
+	if disc == 0 {
+		return 0
+	}
+	above := darkLine(up[last+1:])
+	slices.Reverse(up[:first])
+	return float64(disc+above+darkLine(up[:first])) * measureStepMM
+}
+
+// darkLine is how many steps of background lie before a structure, if they are few.
+func darkLine(beyond []spine.Structure) int {
+	n := slices.IndexFunc(beyond, func(s spine.Structure) bool { return s != spine.Background })
+	if float64(n)*measureStepMM > darkLineMM {
+		return 0
+	}
+	return max(n, 0)
 }
 
 func tenth(x float64) float64 { return math.Round(x*measureDecimals) / measureDecimals }
