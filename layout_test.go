@@ -54,7 +54,7 @@ var rooms = map[string]room{
 	"export/metrics":   {nil, "statistics know numbers only"},
 	"export/dataset":   {[]string{"volume", "volume/nifti", "volume/metaimage", "spine", "phantom", "dicom"}, "data in, samples out; RSNA 2024 is DICOM"},
 	"export/train": {[]string{"volume", "spine", "models", "internal/ort", "phantom", "inference",
-		"export/graph", "export/nets", "export/loss", "export/dataset"}, "one preprocessing for training and serving"},
+		"export/graph", "export/nets", "export/loss", "export/dataset", "export/metrics"}, "one preprocessing for training and serving"},
 	"export/eval": {[]string{"volume", "spine", "models", "phantom", "inference", "internal/files", "export/dataset", "export/metrics"},
 		"reads as the app does and measures; it trains nothing"},
 	"bench": {[]string{"annotate", "dicom", "dicom/dataset", "export/graph", "export/loss", "export/nets", "internal/ort", "phantom", "review",

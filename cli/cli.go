@@ -80,6 +80,7 @@ func commands() []command {
 		{"convert", "IN OUT [--labels] [--json]", "between DICOM, NIfTI and MetaImage; a folder OUT takes every DICOM series, or a volume as DICOM", convert},
 		{"models", "[--history] [--rollback NET] [--json]", "the networks in use and what is known of them; what became of fine-tuned ones, and back", listModels},
 		{"model build", "NET --out FILE [--preset P] [--kind K] [--batch N]", "a network of fresh weights as ONNX: inference, gradcam or training", buildModel},
+		{"model calibrate", "NET --dir DIR [--spider DIR] [--phantoms N] [--json]", "fit a model's temperature, and a segmentation's offsets, and write them to its card", calibrateModel},
 		{"train", "NET [--dir DIR] [--spider DIR]", "train a network; a started run goes on where it stopped", trainNet},
 		{"eval", "[--phantoms N] [--spider DIR]", "measure the models on held-out studies", evaluate},
 		{"bench", "[NAME] [--rounds N] [--json]", "speed and memory, each beside a reference measured in the same run", measure},

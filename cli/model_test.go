@@ -90,3 +90,15 @@ func TestModelBuild_RefusesWhatThereIsNot(t *testing.T) {
 		t.Error("a file was written")
 	}
 }
+
+func TestModelCalibrate_RefusesWhatThereIsNot(t *testing.T) {
+	for _, args := range [][]string{{"stenosisnet"}, {"--dir", "x"}, {"stenosisnet", "--dir", "x", "--phantoms", "-1"}} {
+		if code, _, errs := columna(t, append([]string{"model", "calibrate"}, args...)...); code != exitUsage || strings.Count(errs, "\n") != 1 {
+			t.Errorf("%v: exit %d, %q", args, code, errs)
+		}
+	}
+	code, _, errs := columna(t, "model", "calibrate", "stenosisnet", "--dir", t.TempDir())
+	if code != exitFault || !strings.Contains(errs, "not there") {
+		t.Errorf("an empty folder: exit %d, %q", code, errs)
+	}
+}

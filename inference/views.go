@@ -191,6 +191,7 @@ func (r *reading) read(ctx context.Context, net *network, progress func(fraction
 		a.add(r, v, semantic, level)
 	}
 	a.finish()
+	a.calibrate(model.Spec)
 	return a, model, nil
 }
 
@@ -274,6 +275,31 @@ func (a *netAnswer) finish() {
 		}
 	}
 	a.weight = nil
+}
+
+// calibrate brings the semantic logits to the scale of the model's card: each class's
+// offset, by which the loss prefers it, is taken back, then the temperature divides.
+// Everything that follows, the choice of the class as well as its probability, sees
+// logits that are calibrated.
+func (a *netAnswer) calibrate(spec models.Spec) {
+	scale := float32(1)
+	if spec.Temperature > 0 {
+		scale = float32(1 / spec.Temperature)
+	}
+	dense := a.grid.Len()
+	for c := range classCount {
+		offset := float32(0)
+		if c < len(spec.Offsets) {
+			offset = float32(spec.Offsets[c])
+		}
+		if offset == 0 && scale == 1 {
+			continue
+		}
+		logits := a.semantic[c*dense:][:dense]
+		for n, v := range logits {
+			logits[n] = (v + offset) * scale
+		}
+	}
 }
 
 // fade is the weight of a view along one of its axes: small at its edges, where the

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"sort"
 	"strings"
@@ -47,11 +48,14 @@ type Spec struct {
 	// Validated is false while the weights have seen synthetic data only, or
 	// have not been measured on real studies; the app says so on screen.
 	Validated   bool    `json:"validated"`
-	Temperature float64 `json:"temperature"` // logits are divided by it
-	SHA256      string  `json:"sha256"`      // of the ONNX file
-	CAMSHA256   string  `json:"cam_sha256"`
-	Licence     string  `json:"licence"`
-	Attribution string  `json:"attribution"`
+	Temperature float64 `json:"temperature"` // logits are divided by it; 0, of old cards, is 1
+	// Offsets are added to the logits of the classes (Labels) first: they undo what
+	// the loss prefers, a missed voxel over an invented one or the other way round.
+	Offsets     []float64 `json:"offsets,omitempty"`
+	SHA256      string    `json:"sha256"` // of the ONNX file
+	CAMSHA256   string    `json:"cam_sha256"`
+	Licence     string    `json:"licence"`
+	Attribution string    `json:"attribution"`
 
 	Parent  string   `json:"parent,omitempty"`  // SHA-256 of the model that this one was fine-tuned from
 	Learned *Learned `json:"learned,omitempty"` // what a fine-tuned model learned from
@@ -123,10 +127,33 @@ func readCard(dir fs.FS, file string, into *Spec) error {
 	if err != nil {
 		return fmt.Errorf("model %s is not there: train it with `columna train %s`", name, name)
 	}
-	if err := json.Unmarshal(card, into); err != nil {
+	if err = json.Unmarshal(card, into); err == nil {
+		err = into.checkCalibration()
+	}
+	if err != nil {
 		return fmt.Errorf("model %s: its card is damaged: %w", name, err)
 	}
 	return nil
+}
+
+// checkCalibration refuses numbers that logits cannot be brought to scale with.
+func (s *Spec) checkCalibration() error {
+	if !(s.Temperature >= 0) || math.IsInf(s.Temperature, 0) {
+		return fmt.Errorf("temperature %g", s.Temperature)
+	}
+	if len(s.Offsets) != 0 && len(s.Offsets) != len(s.Labels) {
+		return fmt.Errorf("%d offsets for %d classes", len(s.Offsets), len(s.Labels))
+	}
+	return nil
+}
+
+// SaveCard writes the card of a model that lies in a folder anew.
+func SaveCard(dir string, s *Spec) error {
+	card, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeWhole(dir+"/"+s.Name+".json", append(card, '\n'))
 }
 
 func readHashed(dir fs.FS, file, want string) ([]byte, error) {
@@ -162,11 +189,7 @@ func Save(dir string, m *Model) error {
 	if err := writeWhole(dir+"/"+m.Name+".onnx", m.ONNX); err != nil {
 		return err
 	}
-	card, err := json.MarshalIndent(m.Spec, "", "  ")
-	if err != nil {
-		return err
-	}
-	return writeWhole(dir+"/"+m.Name+".json", append(card, '\n'))
+	return SaveCard(dir, &m.Spec)
 }
 
 // writeWhole replaces a file in one step, once the new one is on disk. It is the

@@ -62,3 +62,37 @@ func TestLoad_EveryShippedModelIsWhole(t *testing.T) {
 		t.Errorf("models weigh %d bytes together; the limit is 40 MB", total)
 	}
 }
+
+func TestLoadDir_RefusesACalibrationThatDoesNotFit(t *testing.T) {
+	for want, spec := range map[string]Spec{
+		"temperature": {Name: "toy", Temperature: -1},
+		"2 offsets":   {Name: "toy", Labels: []string{"a", "b", "c"}, Offsets: []float64{1, 2}},
+	} {
+		dir := t.TempDir()
+		if err := Save(dir, &Model{Spec: spec, ONNX: []byte("net")}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := LoadDir(dir, "toy"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want a refusal that says %q, got %v", want, err)
+		}
+	}
+}
+
+func TestSaveCard_LeavesWeightsAndHash(t *testing.T) {
+	dir := t.TempDir()
+	if err := Save(dir, &Model{Spec: Spec{Name: "toy", Labels: []string{"a", "b"}}, ONNX: []byte("net")}); err != nil {
+		t.Fatal(err)
+	}
+	m, err := LoadDir(dir, "toy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Temperature, m.Offsets = 1.5, []float64{0, -1}
+	if err := SaveCard(dir, &m.Spec); err != nil {
+		t.Fatal(err)
+	}
+	out, err := LoadDir(dir, "toy")
+	if err != nil || out.Temperature != 1.5 || len(out.Offsets) != 2 || out.SHA256 != m.SHA256 {
+		t.Fatalf("got %+v, %v", out, err)
+	}
+}

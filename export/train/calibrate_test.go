@@ -1,0 +1,62 @@
+package train
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"columna/inference"
+	"columna/internal/ort"
+	"columna/models"
+)
+
+func copyShipped(t *testing.T, net string) string {
+	t.Helper()
+	if err := ort.Init(); err != nil {
+		t.Skip(err)
+	}
+	m, err := models.Load(net)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := models.Save(dir, m); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestCalibrate_WritesTheCardAndLeavesTheWeights(t *testing.T) {
+	dir := copyShipped(t, inference.StenosisNet)
+	weights := filepath.Join(dir, inference.StenosisNet+".onnx")
+	before, err := os.ReadFile(weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := CalibrateOptions{Dir: dir, Net: inference.StenosisNet, Phantoms: 1, Test: 1, Seed: 77, TestSeed: 78, Threads: 1}
+	found, err := Calibrate(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found.Fitted != 25 || found.Measured != 25 {
+		t.Errorf("fitted on %d cells, measured on %d", found.Fitted, found.Measured)
+	}
+	card, err := models.LoadDir(dir, inference.StenosisNet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, _ := os.ReadFile(weights)
+	if card.Temperature != found.Temperature || string(before) != string(after) {
+		t.Errorf("card says %g, found %g; weights same: %v", card.Temperature, found.Temperature, string(before) == string(after))
+	}
+}
+
+func TestCalibrate_NeedsStudies(t *testing.T) {
+	dir := copyShipped(t, inference.StenosisNet)
+	_, err := Calibrate(context.Background(), CalibrateOptions{Dir: dir, Net: inference.StenosisNet, Threads: 1})
+	if err == nil || !strings.Contains(err.Error(), "no answer") {
+		t.Errorf("got %v", err)
+	}
+}
