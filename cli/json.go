@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"columna/dicom"
+	"columna/inference"
 	"columna/models"
 	"columna/review"
 	"columna/spine"
@@ -123,12 +124,38 @@ func lesionsJSON(in []spine.LesionFinding) []lesionJSON {
 	return out
 }
 
+// measureJSON is what the mask shows at a level; null where it was not measured.
+type measureJSON struct {
+	Level        string `json:"level"`
+	CanalAreaMM2 number `json:"canal_area_mm2"`
+	CanalAPMM    number `json:"canal_ap_mm"`
+	DiscHeightMM number `json:"disc_height_mm"`
+}
+
+func measuresJSON(m *volume.LabelMap) []measureJSON {
+	out := []measureJSON{}
+	if m == nil {
+		return out
+	}
+	known := func(x float64) number {
+		if x <= 0 {
+			return number(math.NaN())
+		}
+		return number(x)
+	}
+	for _, x := range inference.MeasureLevels(m) {
+		out = append(out, measureJSON{x.Level.String(), known(x.CanalAreaMM2), known(x.CanalAPMM), known(x.DiscHeightMM)})
+	}
+	return out
+}
+
 type analysisJSON struct {
 	Case       int64              `json:"case,omitempty"`
 	Models     []spine.ModelRef   `json:"models"`
 	Structures []structureJSON    `json:"structures"`
 	Grades     []gradeJSON        `json:"grades"`
 	Lesions    []lesionJSON       `json:"lesions"`
+	Measures   []measureJSON      `json:"measures"`
 	Flags      []spine.Flag       `json:"flags"`
 	Warnings   []string           `json:"warnings,omitempty"` // what could not be opened
 	Seconds    map[string]float64 `json:"seconds"`
@@ -137,7 +164,7 @@ type analysisJSON struct {
 func newAnalysisJSON(caseID int64, a *spine.Analysis) analysisJSON {
 	j := analysisJSON{
 		Case: caseID, Models: a.Models, Structures: structuresJSON(a.Mask), Grades: gradesJSON(a.Grades),
-		Lesions: lesionsJSON(a.Lesions), Flags: a.Flags,
+		Lesions: lesionsJSON(a.Lesions), Measures: measuresJSON(a.Mask), Flags: a.Flags,
 	}
 	j.Seconds = map[string]float64{"load": 0, "segment": 0, "grade": 0, "gradcam": 0, "total": 0}
 	maps.Copy(j.Seconds, a.Seconds)

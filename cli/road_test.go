@@ -116,6 +116,10 @@ type analysed struct {
 		Reason                  string
 		Probabilities           map[string]float64
 	}
+	Measures []struct {
+		Level      string
+		DiscHeight float64 `json:"disc_height_mm"`
+	}
 	Seconds map[string]float64
 }
 
@@ -130,6 +134,9 @@ func TestRoad_AnalysisFillsTheWorksheetAndLeavesAsFiles(t *testing.T) {
 	succeed(t, &a, "analyze", id, "--json")
 	if len(a.Grades) != 25 || len(a.Models) < 2 || len(a.Seconds) < 5 {
 		t.Fatalf("%d grades by %d models, seconds %v", len(a.Grades), len(a.Models), a.Seconds)
+	}
+	if len(a.Measures) == 0 || a.Measures[0].DiscHeight < 2 || a.Measures[0].DiscHeight > 30 {
+		t.Errorf("measured: %+v", a.Measures)
 	}
 	for _, part := range []string{"load", "segment", "grade", "gradcam", "total"} {
 		if s, ok := a.Seconds[part]; !ok || s < 0 || s > a.Seconds["total"] {

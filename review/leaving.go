@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"columna/dicom"
 	"columna/dicom/deid"
@@ -229,6 +230,8 @@ func namelessReport(p *deid.Profile, r *sr.Report) {
 	r.Source, _ = dicom.ReadSource(r.Study, source, dicom.FileRef{}) // of the nameless study, no file
 	r.Source.Header.SetText(0x00120062, "CS", "YES")                 // PatientIdentityRemoved
 	r.Source.Header.SetText(0x00120063, "LO", "Columna: report made without identity")
+	r.Source.Header.SetText(0x00280303, "CS", "REMOVED") // LongitudinalTemporalInformationModified
+	r.At = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)   // as columna deid writes it where a date must stand
 	for n := range r.Cells {
 		c := &r.Cells[n]
 		c.AI, c.Reason, c.Author = unsigned(p, []spine.GradeFinding{c.AI}, true)[0], "", ""

@@ -1,8 +1,11 @@
 package review
 
 import (
+	"context"
+	"path/filepath"
 	"testing"
 
+	"columna/dicom/sr"
 	"columna/spine"
 )
 
@@ -24,5 +27,21 @@ func TestNameless_KeepsNothingThatTellsWho(t *testing.T) {
 	out := unsigned(p, grades, false)
 	if out[0].Reason != "" || out[0].Point.SOPUID == "1.2.3.4.5" || grades[0].Point.SOPUID != "1.2.3.4.5" {
 		t.Errorf("%+v %+v", out[0], grades[0])
+	}
+}
+
+func TestWrite_AReportWithoutThePatientHasNoDate(t *testing.T) {
+	d, s := analysed(t)
+	p, err := d.Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := s.Leave(p).Write(context.Background(), "sr", filepath.Join(t.TempDir(), "case"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := parsed(t, names)[sr.SOPClass][0]
+	if f.Text(0x00080023) != "19000101" || f.Text(0x00280303) != "REMOVED" || f.Text(0x00080020) != "" {
+		t.Errorf("made on %s, dates %q, study of %q", f.Text(0x00080023), f.Text(0x00280303), f.Text(0x00080020))
 	}
 }

@@ -125,7 +125,7 @@ func codedTerm(s string) bool {
 // person's (PS3.16 8).
 func knownScheme(s string) bool {
 	switch s {
-	case "DCM", "SCT", "SRT", "SNM3", "99SDM", "UCUM", "LN", "RADLEX", "RADELEMENT", "FMA", "UMLS", "NCIt", "MDC", "ISO3166_1", "I10", "I9C", "99COLUMNA":
+	case "DCM", "SCT", "SRT", "SNM3", "99SDM", "UCUM", "LN", "RADLEX", "RADELEMENT", "FMA", "UMLS", "NCIt", "MDC", "ISO3166_1", "RFC5646", "I10", "I9C", "99COLUMNA":
 		return true
 	}
 	return false

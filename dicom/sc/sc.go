@@ -81,6 +81,7 @@ func (c *Capture) putSeries(d *dataset.Dataset) {
 	d.SetText(0x0020000E, "UI", dicom.NewUID("captures "+c.studyUID()+c.Series)) // SeriesInstanceUID
 	d.SetIntegers(0x00200011, 3000+c.Source.SeriesNumber%1000)                   // SeriesNumber
 	d.SetText(0x0008103E, "LO", "Columna key images")                            // SeriesDescription
+	d.SetText(0x00180015, "CS", "LSPINE")                                        // BodyPartExamined, so that no Laterality is due
 	d.SetIntegers(0x00200013, c.Number)                                          // InstanceNumber
 }
 
