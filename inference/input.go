@@ -22,6 +22,12 @@ func fluidSeries(study *spine.Study) *spine.Series {
 	return firstLoaded(study, spine.Sagittal, spine.T2, spine.STIR, spine.T2FS)
 }
 
+// NetworkSeries are the series that fill the segmentation network's T1 and T2 input;
+// nil where the study has none.
+func NetworkSeries(study *spine.Study) (t1, t2 *spine.Series) {
+	return firstLoaded(study, spine.Sagittal, spine.T1), fluidSeries(study)
+}
+
 // firstLoaded is the series of the first of the sequences that has a loaded one
 // in a plane; of several, the one with most voxels, as a scout is no diagnosis.
 func firstLoaded(study *spine.Study, plane spine.Plane, seqs ...spine.Sequence) *spine.Series {

@@ -91,9 +91,14 @@ func startClock(step int) clock {
 // to the last step.
 func (c *clock) lap(step, steps int) (seconds, left float64) {
 	seconds = time.Since(c.epoch).Seconds()
-	if step > c.from {
-		left = time.Since(c.began).Seconds() / float64(step-c.from) * float64(max(steps-step, 0))
-	}
 	c.epoch = time.Now()
-	return seconds, left
+	return seconds, c.left(step, steps).Seconds()
+}
+
+// left is how long the other steps will take at this call's pace; 0 before the first.
+func (c *clock) left(step, steps int) time.Duration {
+	if step <= c.from {
+		return 0
+	}
+	return time.Since(c.began) / time.Duration(step-c.from) * time.Duration(max(steps-step, 0))
 }

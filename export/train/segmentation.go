@@ -455,9 +455,11 @@ func (t *SegmentationTask) Card(spec *models.Spec) {
 		"of patients and the sacrum are known from phantoms only. Not a medical device."
 	spec.Licence = "Apache-2.0"
 	if len(t.real) > 0 {
-		spec.Attribution = "SPIDER: J. W. van der Graaf et al., Scientific Data 11, 264 (2024), CC BY 4.0; downsampled, labels remapped."
+		spec.Attribution = spiderAttribution
 	}
 }
+
+const spiderAttribution = "SPIDER: J. W. van der Graaf et al., Scientific Data 11, 264 (2024), CC BY 4.0; downsampled, labels remapped."
 
 // Validate measures Dice per class on the network grid, on held-out phantoms and
 // held-out real studies. Score is the mean over body, disc and canal of both.

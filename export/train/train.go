@@ -76,21 +76,23 @@ type Validation struct {
 
 // Config sets one training run.
 type Config struct {
-	Dir        string        // run folder: checkpoint, log, best model
-	Steps      int           // optimiser steps in all
-	EpochLen   int           // steps between two validations
-	Accumulate int           // batches of one step, 0 for one
-	LR         float64       // peak learning rate of Adam
-	Warmup     int           // steps of linear warm-up
-	Schedule   string        // how the rate falls from its peak, one of Schedules; "" is the first
-	ClipNorm   float64       // gradient norm limit, 0 = none
-	EMA        float64       // decay of the weights' running mean; 0 = the weights themselves count
-	Patience   int           // epochs without a better score after which the run ends, 0 = never
-	Seed       uint64        // of weights and noise
-	From       graph.Weights // a new run begins with; what it does not name is fresh
-	Session    ort.Options   // of the training step
-	Limit      time.Duration // wall-clock bound of this call, 0 = none
-	Log        io.Writer     // one JSON line per epoch
+	Dir        string                                    // run folder: checkpoint, log, best model
+	Steps      int                                       // optimiser steps in all
+	EpochLen   int                                       // steps between two validations
+	Accumulate int                                       // batches of one step, 0 for one
+	LR         float64                                   // peak learning rate of Adam
+	Warmup     int                                       // steps of linear warm-up
+	Schedule   string                                    // how the rate falls from its peak, one of Schedules; "" is the first
+	ClipNorm   float64                                   // gradient norm limit, 0 = none
+	EMA        float64                                   // decay of the weights' running mean; 0 = the weights themselves count
+	Patience   int                                       // epochs without a better score after which the run ends, 0 = never
+	Seed       uint64                                    // of weights and noise
+	From       graph.Weights                             // a new run begins with; what it does not name is fresh
+	Last       bool                                      // the last weights are kept, not those of the best score
+	Session    ort.Options                               // of the training step
+	Limit      time.Duration                             // wall-clock bound of this call, 0 = none
+	Log        io.Writer                                 // one JSON line per epoch
+	OnStep     func(step, steps int, left time.Duration) // hears of every step, and how long the others will take
 }
 
 // saveEvery is how much work a crash may cost.
@@ -120,6 +122,7 @@ func Run(ctx context.Context, task Task, cfg Config) error {
 		if err := r.advance(ctx); err != nil {
 			return r.interrupted(ctx, err)
 		}
+		r.tell()
 	}
 	return nil
 }
@@ -223,6 +226,22 @@ func (r *run) advance(ctx context.Context) error {
 	return nil
 }
 
+// tell says how far the run has come.
+func (r *run) tell() {
+	if r.cfg.OnStep != nil {
+		r.cfg.OnStep(r.Step, r.cfg.Steps, r.clock.left(r.Step, r.cfg.Steps))
+	}
+}
+
+// better says whether weights with a score are to be kept: the best so far, or the
+// last.
+func (r *run) better(score float64) bool {
+	if r.cfg.Last {
+		return r.Step >= r.cfg.Steps
+	}
+	return score > r.Best
+}
+
 // one makes a single optimiser step of cfg.Accumulate batches.
 func (r *run) one(ctx context.Context) error {
 	for r.Part < r.cfg.Accumulate {
@@ -289,7 +308,7 @@ func (r *run) look(ctx context.Context) error {
 		return err
 	}
 	r.Since++
-	if val.Score > r.Best {
+	if r.better(val.Score) {
 		if err := r.export(w, val); err != nil {
 			return err
 		}

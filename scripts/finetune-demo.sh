@@ -1,0 +1,45 @@
+#!/bin/sh
+# The learning loop on phantoms: corrections of a scanner that the shipped network has
+# never seen are learned and let into use; the rollback brings the former bytes back; the
+# same corrections, spoiled, are refused. Prints the figures of both gates.
+#   scripts/finetune-demo.sh [DIR [PATIENTS [STEPS]]]
+set -eu
+cd "$(dirname "$0")/.."
+dir=${1:-finetune-demo-out}
+patients=${2:-12}
+steps=${3:-0}
+threads=${COLUMNA_THREADS:-1}
+mkdir -p "$dir"
+bin=$dir/columna
+go build -tags headless -o "$bin" .
+export COLUMNA_DB="$dir/demo.db"
+
+hash_in_use() { "$bin" models --json | python3 -c 'import json,sys; print(next(m["sha256"] for m in json.load(sys.stdin)["models"] if m["net"] == "gfssnet"))'; }
+figures() {
+	python3 - "$1" <<'PY'
+import json, sys
+r = json.load(open(sys.argv[1]))
+print(f'{r["decision"]}: {r["corrections"]} corrections of {r["patients"]} patients, {r["held_out_patients"]} held out; {r["learn_seconds"]:.0f} s learning, {r["judge_seconds"]:.0f} s judging')
+show = lambda x, form: "-" if x is None else form % x
+for c in r["checks"]:
+    d = c["change"]
+    print(f'  {c["set"]:18} {c["name"]:42} {show(c["before"], "%.3f")} -> {show(c["after"], "%.3f")}  {show(d["value"], "%+.3f")} ({show(d["low"], "%+.3f")} to {show(d["high"], "%+.3f")})  {c["rule"]}: {"yes" if c["passed"] else "NO"}')
+PY
+}
+
+go run scripts/finetune_demo.go make "$dir" "$patients"
+before=$(hash_in_use)
+echo "in use: $before"
+"$bin" finetune --steps "$steps" --threads "$threads" --json >"$dir/good.json"
+figures "$dir/good.json"
+after=$(hash_in_use)
+echo "in use: $after"
+[ "$before" != "$after" ] || { echo "the candidate was not let into use"; exit 1; }
+"$bin" models --rollback gfssnet
+[ "$(hash_in_use)" = "$before" ] || { echo "the rollback did not restore the former model"; exit 1; }
+go run scripts/finetune_demo.go poison "$dir" "$dir/good.json"
+"$bin" finetune --steps "$steps" --threads "$threads" --json >"$dir/poisoned.json"
+figures "$dir/poisoned.json"
+[ "$(hash_in_use)" = "$before" ] || { echo "a spoiled candidate was let into use"; exit 1; }
+"$bin" models --history
+"$bin" check
