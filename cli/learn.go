@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"columna/export/dataset"
 	"columna/export/train"
 )
 
@@ -18,8 +19,13 @@ func trainNet(e *env, args []string) error {
 	e.flags.StringVar(&o.Preset, "preset", "compact", "sizes of the network")
 	e.flags.StringVar(&o.Dir, "dir", "", "run folder, runs/NET if not given")
 	e.flags.StringVar(&o.From, "from", "", "ONNX model of the same network whose weights a new run begins with")
-	e.flags.StringVar(&o.SPIDER, "spider", "", "folder of SPIDER studies")
-	e.flags.IntVar(&o.Samples, "samples", 0, "phantoms to learn from, 0 = the recipe's")
+	e.flags.StringVar(&o.SPIDER, "spider", "", "folder of SPIDER studies, validated on all that are held out")
+	e.flags.Func("data", "data set to learn from, KIND:PATH with a kind of "+strings.Join(dataset.Kinds(), ", ")+"; may be given several times", func(name string) error {
+		o.Data = append(o.Data, name)
+		return nil
+	})
+	e.flags.StringVar(&o.Split, "split", "", "file that keeps which patients of the data sets are held out; split.json in the run folder if not given")
+	e.flags.IntVar(&o.Samples, "samples", 0, "phantoms at a time, 0 = the recipe's")
 	e.flags.IntVar(&o.Steps, "steps", 0, "optimiser steps, 0 = the recipe's")
 	e.flags.BoolVar(&o.Whole, "whole", false, "segmentation: steps on the whole grid instead of crops, for the end of a training")
 	e.flags.Float64Var(&o.Mix, "mix", 0, "segmentation: share of the batches that are whole grids between crops, 0 to 1")

@@ -34,11 +34,20 @@ func CropFor(study *spine.Study, mask *volume.LabelMap, c spine.Condition, l spi
 
 // Crop cuts the crop of one condition and level.
 func (a *Anatomy) Crop(study *spine.Study, c spine.Condition, l spine.Level, sizePx int) (*Crop, string) {
-	candidates, reason := candidateSeries(study, c)
-	if reason != "" {
+	if _, reason := candidateSeries(study, c); reason != "" {
 		return nil, reason
 	}
 	target, reason := a.Target(c, l)
+	if reason != "" {
+		return nil, reason
+	}
+	return CropAt(study, c, l, target, sizePx)
+}
+
+// CropAt cuts the crop of a condition and level around a place in the patient, such
+// as one that a reader has marked.
+func CropAt(study *spine.Study, c spine.Condition, l spine.Level, target volume.Vec3, sizePx int) (*Crop, string) {
+	candidates, reason := candidateSeries(study, c)
 	if reason != "" {
 		return nil, reason
 	}

@@ -3,6 +3,7 @@ package inference
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"columna/models"
@@ -330,5 +331,24 @@ func TestAssemble_KeepsAPhantomsStructures(t *testing.T) {
 func TestStandardiseCrop_RefusesNothing(t *testing.T) {
 	if standardiseCrop(nil, nil) || standardiseCrop([]float32{1}, []bool{false}) {
 		t.Error("a crop without a single value cannot be standardised")
+	}
+}
+
+func TestCropAt_IsCropAtItsTarget(t *testing.T) {
+	c := phantom.Generate(4, phantom.Options{Small: true, WithAxial: true, SlabMM: 70})
+	a := NewAnatomy(c.Truth)
+	for condition := range spine.Condition(spine.ConditionCount) {
+		want, reason := a.Crop(&c.Study, condition, spine.L3L4, 32)
+		if reason != "" {
+			t.Fatal(reason)
+		}
+		target, _ := a.Target(condition, spine.L3L4)
+		got, reason := CropAt(&c.Study, condition, spine.L3L4, target, 32)
+		if reason != "" || !slices.Equal(got.Pixels, want.Pixels) {
+			t.Errorf("%v: another crop, %s", condition, reason)
+		}
+		if _, reason := CropAt(&c.Study, condition, spine.L3L4, target.Add(volume.Vec3{500, 500, 500}), 32); reason == "" {
+			t.Errorf("%v: a crop far outside the patient", condition)
+		}
 	}
 }

@@ -80,6 +80,18 @@ func CanonicalGrid(series volume.Grid, sizeVox [3]int, spacingMM [3]float64) vol
 	return volume.Grid{Size: sizeVox, Affine: volume.NewAffine(steps[0], steps[1], steps[2], origin)}
 }
 
+// AcquiredGrid is a series' own grid, its axes reordered and flipped as CanonicalGrid
+// has them.
+func AcquiredGrid(series volume.Grid) volume.Grid {
+	f, own := frameOf(series), series.SpacingMM()
+	var size [3]int
+	var spacing [3]float64
+	for to, from := range f.axis {
+		size[to], spacing[to] = series.Size[from], own[from]
+	}
+	return CanonicalGrid(series, size, spacing)
+}
+
 // inside reports whether a continuous index lies within half a voxel of the grid.
 func inside(g volume.Grid, vox volume.Vec3) bool {
 	for a := range 3 {

@@ -1,9 +1,13 @@
 package dataset
 
 import (
+	"bytes"
+	"encoding/csv"
 	"fmt"
 	"maps"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -46,6 +50,22 @@ type Violation struct {
 // String is the violation in a line.
 func (v Violation) String() string {
 	return strings.Join(strings.Fields(fmt.Sprintf("study %s %s %s %s: %s", v.Study, v.Condition, v.Level, v.Rule, v.Detail)), " ")
+}
+
+// WriteViolations writes a table of them for a reader to go through, readable by its
+// owner alone.
+func WriteViolations(path string, all []Violation) error {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	w.Write([]string{"study_id", "condition", "level", "rule", "detail"})
+	for _, v := range all {
+		w.Write([]string{v.Study, v.Condition, v.Level, v.Rule, v.Detail})
+	}
+	w.Flush() // into memory: it cannot fail
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(path, b.Bytes(), 0o600)
 }
 
 // placed are the study's places in the patient and what is wrong with them.

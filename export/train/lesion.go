@@ -27,8 +27,9 @@ type LesionTask struct {
 	d, h, w     int
 	batch       int
 	train, held []LesionSample
-	order       balanced // over the classes
-	batches     int      // of the whole run
+	phantoms    drawn[LesionSample] // of train, or of a stream
+	late        *later[map[string][]LesionSample]
+	batches     int // of the whole run
 	seed        uint64
 	sessions    ort.Options // of the validation
 	about       string
@@ -53,10 +54,15 @@ func (t *LesionTask) Loss(g *graph.Graph) *graph.Value {
 	})
 }
 
-// arrange orders the training lesions.
+// arrange orders the training lesions that are in memory.
 func (t *LesionTask) arrange() {
-	t.order = newBalanced(t.seed, len(t.train), spine.LesionClassCount,
-		func(i int) int { return int(t.train[i].Class) }, func(i int) string { return t.train[i].Patient })
+	t.phantoms = fixed[LesionSample]{t.train, orderOfLesions(t.seed, t.train)}
+}
+
+// orderOfLesions takes the classes in turn.
+func orderOfLesions(seed uint64, set []LesionSample) func(place int) int {
+	return newBalanced(seed, len(set), spine.LesionClassCount,
+		func(i int) int { return int(set[i].Class) }, func(i int) string { return set[i].Patient }).at
 }
 
 // ramp is the weight of the reconstruction terms at the n-th batch.
@@ -74,7 +80,11 @@ func (t *LesionTask) Batch(n int) map[string]ort.Tensor {
 	target := make([]float32, t.batch*spine.LesionClassCount)
 	for b := range t.batch {
 		place := n*t.batch + b
-		r, s := source(t.seed, place, 0), t.train[t.order.at(place)]
+		r := source(t.seed, place, 0)
+		s, ok := t.phantoms.at(place)
+		if !ok {
+			return nil
+		}
 		a := randomWarp(r, 15, 0.12, 2.5)
 		a.mirror, a.dk = r.IntN(2) == 0, r.IntN(3)-1
 		leave := r.IntN(12) // 0, 1, 2 leave that sequence out
@@ -117,7 +127,15 @@ func (t *LesionTask) Validate(ctx context.Context, w graph.Weights) (Validation,
 	defer s.Close()
 	var hit, all [spine.LesionClassCount]float64
 	top3 := 0.0
-	for _, c := range t.held {
+	held := t.held
+	if t.late != nil {
+		late, err := t.late.wait(ctx)
+		if err != nil {
+			return Validation{}, err
+		}
+		held = late["phantom"]
+	}
+	for _, c := range held {
 		in := t.tensors(c.Seq, append([]float32(nil), c.Present[:]...), append([]float32(nil), c.Tabular[:]...), 1)
 		out, err := s.Run(ctx, in)
 		if err != nil {

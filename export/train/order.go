@@ -2,6 +2,20 @@ package train
 
 import "math/rand/v2"
 
+// drawn is what a task learns from.
+type drawn[T any] interface {
+	// at is the sample at a place of the sequence; not ok when the run is over.
+	at(place int) (sample T, ok bool)
+}
+
+// fixed is samples that are all in memory.
+type fixed[T any] struct {
+	samples []T
+	order   func(place int) int
+}
+
+func (f fixed[T]) at(place int) (T, bool) { return f.samples[f.order(place)], true }
+
 // order is the sequence in which samples are learned: every pass takes each
 // patient once, in an order of its own, and one of the patient's samples, in turn.
 // So patients count alike however many samples they have, and no sample comes

@@ -64,10 +64,7 @@ func stenosisSamples(seed uint64, size int) ([]StenosisSample, error) {
 		if reason != "" || g.Grade < spine.NormalMild {
 			continue
 		}
-		for i := range crop.Pixels {
-			crop.Pixels[i] /= cropUnit
-		}
-		out = append(out, StenosisSample{Pixels: quantise(crop.Pixels), Condition: g.Condition, Grade: g.Grade, Patient: fmt.Sprint(seed)})
+		out = append(out, stenosisSample(crop, g, fmt.Sprint(seed)))
 	}
 	return out, nil
 }

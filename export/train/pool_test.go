@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -34,3 +35,5 @@ func TestFillPool_PassesOnTheFirstError(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 }
+
+func contains(err error, part string) bool { return strings.Contains(err.Error(), part) }

@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -118,11 +119,14 @@ type SegmentationTask struct {
 	train, held []Segment
 	real        []Segment // drawn one time in RealEvery
 	realHeld    []Segment
-	order       [2]order // of train, of real
+	phantoms    drawn[Segment] // of train, or of a stream
+	cases       drawn[Segment] // of real, or of a stream; nil where there are none
+	late        *later[map[string][]Segment]
 	seed        uint64
 	spacing     [3]float64
 	sessions    ort.Options // of the validation
 	about       string
+	sets        []string // kinds of the real studies
 }
 
 // crop is a part of the grid with the network for its size.
@@ -148,7 +152,7 @@ func (t *SegmentationTask) SizeOf(n int) int {
 	return 0
 }
 
-// arrange orders the training studies.
+// arrange orders the training studies that are in memory.
 func (t *SegmentationTask) arrange() {
 	for i, set := range [][]Segment{t.train, t.real} {
 		for n := range set {
@@ -159,25 +163,32 @@ func (t *SegmentationTask) arrange() {
 				set[n].SpacingMM = t.spacing
 			}
 		}
-		all := make([]int, len(set))
-		for n := range all {
-			all[n] = n
+		if len(set) > 0 {
+			*[]*drawn[Segment]{&t.phantoms, &t.cases}[i] = fixed[Segment]{set, orderOfSegments(t.seed+uint64(i), set)}
 		}
-		t.order[i] = newOrder(t.seed+uint64(i), all, func(n int) string { return set[n].Patient })
 	}
 }
 
-// study is the one at a place of the whole sequence.
-func (t *SegmentationTask) study(place int) Segment {
-	switch {
-	case len(t.real) == 0:
-		return t.train[t.order[0].at(place)]
-	case len(t.train) == 0:
-		return t.real[t.order[1].at(place)]
-	case place%RealEvery == 0:
-		return t.real[t.order[1].at(place/RealEvery)]
+// orderOfSegments takes every patient once a pass.
+func orderOfSegments(seed uint64, set []Segment) func(place int) int {
+	all := make([]int, len(set))
+	for n := range all {
+		all[n] = n
 	}
-	return t.train[t.order[0].at(place-place/RealEvery-1)]
+	return newOrder(seed, all, func(n int) string { return set[n].Patient }).at
+}
+
+// study is the one at a place of the whole sequence; not ok when the run is over.
+func (t *SegmentationTask) study(place int) (Segment, bool) {
+	switch {
+	case t.cases == nil:
+		return t.phantoms.at(place)
+	case t.phantoms == nil:
+		return t.cases.at(place)
+	case place%RealEvery == 0:
+		return t.cases.at(place / RealEvery)
+	}
+	return t.phantoms.at(place - place/RealEvery - 1)
 }
 
 // Batch is the next studies, each augmented and cropped in its own way.
@@ -185,7 +196,11 @@ func (t *SegmentationTask) Batch(n int) map[string]ort.Tensor {
 	samples := make([]map[string]ort.Tensor, t.batch)
 	for b := range samples {
 		place := n*t.batch + b
-		samples[b] = t.sample(source(t.seed, place, 0), t.study(place), t.crops[t.SizeOf(n)])
+		study, ok := t.study(place)
+		if !ok {
+			return nil
+		}
+		samples[b] = t.sample(source(t.seed, place, 0), study, t.crops[t.SizeOf(n)])
 	}
 	in := joined(samples)
 	if t.epoch > 0 {
@@ -454,8 +469,9 @@ func (t *SegmentationTask) Card(spec *models.Spec) {
 	spec.Limits = "Phantoms, and SPIDER slabs of one scanner around the midline: lateral slices, other scanners, T1 and STIR " +
 		"of patients and the sacrum are known from phantoms only. Not a medical device."
 	spec.Licence = "Apache-2.0"
-	if len(t.real) > 0 {
-		spec.Attribution = spiderAttribution
+	spec.Attribution = attribution(t.sets)
+	if t.cases != nil && !slices.Equal(t.sets, []string{"spider"}) {
+		spec.Limits = "Phantoms and the data sets named; other scanners and populations are unvalidated. Not a medical device."
 	}
 }
 
@@ -471,7 +487,15 @@ func (t *SegmentationTask) Validate(ctx context.Context, w graph.Weights) (Valid
 	defer s.Close()
 	v := Validation{Figures: map[string]float64{}}
 	sets, n := map[string][]Segment{"phantom": t.held, "spider": t.realHeld}, 0.0
-	for name, set := range sets {
+	if t.late != nil {
+		late, err := t.late.wait(ctx)
+		if err != nil {
+			return v, err
+		}
+		maps.Copy(sets, late)
+	}
+	for _, name := range slices.Sorted(maps.Keys(sets)) { // so that sums are the same every time
+		set := sets[name]
 		if len(set) == 0 {
 			continue
 		}

@@ -22,44 +22,48 @@ import (
 // Options choose a training run as the command line does.
 type Options struct {
 	Net, Preset string
-	Dir         string        // run folder
-	From        string        // ONNX model of the same network whose weights a new run begins with, "" for fresh ones
-	SPIDER      string        // folder of SPIDER studies, "" for phantoms only
-	Samples     int           // phantoms to make, 0 = the network's default
-	Steps       int           // 0 = the network's default
-	Limit       time.Duration // wall clock, 0 = none
+	Dir         string          // run folder
+	From        string          // ONNX model of the same network whose weights a new run begins with, "" for fresh ones
+	SPIDER      string          // folder of SPIDER studies, validated on all that are held out; "" for none
+	Data        []string        // data sets as dataset.Open names them
+	Cases       []dataset.Entry `json:"-"` // cases beside those of Data, such as accepted corrections
+	Split       string          // file of the patients' parts, split.json in the run folder if not given
+	Samples     int             // phantoms at a time, 0 = the network's default
+	Steps       int             // 0 = the network's default
+	Limit       time.Duration   // wall clock, 0 = none
 	Threads     int
-	Provider    string // where the networks run, as inference.Config has it
-	Notice      func(sentence string)
+	Provider    string                // where the networks run, as inference.Config has it
+	Notice      func(sentence string) `json:"-"`
 	Seed        uint64
-	Whole       bool    // segmentation: train on the whole grid, not on crops
-	Loss        string  // segmentation: one of loss.Names, "" for the recipe's
-	Spectral    float64 // segmentation: weight of the spectral correlation term, 0 = none
-	Mix         float64 // segmentation: share of batches of the whole grid between crops
-	Batch       int     // samples in a batch, 0 = the network's default
-	Accumulate  int     // batches of one optimiser step, 0 for one
-	LR          float64 // peak learning rate, 0 = the network's default
-	Schedule    string  // of the learning rate, one of Schedules
-	EMA         float64 // decay of the weights' running mean, 0 = none
-	Patience    int     // epochs without a better score, 0 = any number
-	Log         io.Writer
+	Whole       bool      // segmentation: train on the whole grid, not on crops
+	Loss        string    // segmentation: one of loss.Names, "" for the recipe's
+	Spectral    float64   // segmentation: weight of the spectral correlation term, 0 = none
+	Mix         float64   // segmentation: share of batches of the whole grid between crops
+	Batch       int       // samples in a batch, 0 = the network's default
+	Accumulate  int       // batches of one optimiser step, 0 for one
+	LR          float64   // peak learning rate, 0 = the network's default
+	Schedule    string    // of the learning rate, one of Schedules
+	EMA         float64   // decay of the weights' running mean, 0 = none
+	Patience    int       // epochs without a better score, 0 = any number
+	Log         io.Writer `json:"-"`
 }
 
 // recipe is what a network is taught with when nothing else is asked for.
 type recipe struct {
 	samples, held, steps, epoch, batch int
+	uses                               int // draws of a phantom before the next ones come: what it costs to make, in steps
 	rate                               float64
-	task                               func(ctx context.Context, o Options, r recipe) (Task, error)
+	task                               func(s supply) (Task, error)
 }
 
 func recipes() map[string]recipe {
 	return map[string]recipe{
-		"gfssnet":     {samples: 240, held: 8, steps: 9000, epoch: 300, batch: 1, rate: 2e-3, task: newSegmentation},
-		"unet":        {samples: 240, held: 8, steps: 2000, epoch: 100, batch: 1, rate: 2e-3, task: newSegmentation},
-		"unet3plus":   {samples: 240, held: 8, steps: 2000, epoch: 100, batch: 1, rate: 2e-3, task: newSegmentation},
-		"transunet":   {samples: 240, held: 8, steps: 2000, epoch: 100, batch: 1, rate: 1e-3, task: newSegmentation},
-		"stenosisnet": {samples: 260, held: 30, steps: 4500, epoch: 150, batch: 16, rate: 1e-3, task: newStenosis},
-		"desamba":     {samples: 300, held: 60, steps: 1000, epoch: 100, batch: 6, rate: 5e-4, task: newLesion},
+		"gfssnet":     {samples: 240, held: 8, steps: 9000, epoch: 300, batch: 1, uses: 1, rate: 2e-3, task: newSegmentation},
+		"unet":        {samples: 240, held: 8, steps: 2000, epoch: 100, batch: 1, uses: 1, rate: 2e-3, task: newSegmentation},
+		"unet3plus":   {samples: 240, held: 8, steps: 2000, epoch: 100, batch: 1, uses: 1, rate: 2e-3, task: newSegmentation},
+		"transunet":   {samples: 240, held: 8, steps: 2000, epoch: 100, batch: 1, uses: 1, rate: 1e-3, task: newSegmentation},
+		"stenosisnet": {samples: 260, held: 30, steps: 4500, epoch: 150, batch: 16, uses: 75, rate: 1e-3, task: newStenosis},
+		"desamba":     {samples: 300, held: 60, steps: 1000, epoch: 100, batch: 6, uses: 6, rate: 5e-4, task: newLesion},
 	}
 }
 
@@ -86,6 +90,10 @@ func (o Options) Check() error {
 		return fmt.Errorf("%s %s does not read the spine: choose another preset", net.Name(), net.Preset())
 	case !segments && (o.Loss != "" || o.Spectral != 0):
 		return fmt.Errorf("%s classifies: a loss can be chosen for segmentation networks only", net.Name())
+	case o.SPIDER != "" && len(o.Data)+len(o.Cases) > 0:
+		return errors.New("a folder of SPIDER is given beside data sets: name it among them, as spider:FOLDER")
+	case len(o.Data)+len(o.Cases) > 0 && o.Net == "desamba":
+		return errors.New("desamba learns from phantoms alone: no data set has lesions with their primary tumour")
 	case !segments && (o.Whole || o.Mix != 0):
 		return fmt.Errorf("%s is not trained on crops of a grid: whole and mix are for segmentation networks", net.Name())
 	}
@@ -106,7 +114,8 @@ func (o Options) checkNumbers() error {
 	return nil
 }
 
-// Start makes or reads the data, then trains. It resumes a run in o.Dir.
+// Start trains while phantoms and cases are made and read beside it. It resumes a run
+// in o.Dir.
 func Start(ctx context.Context, o Options) error {
 	if err := o.Check(); err != nil {
 		return err
@@ -119,11 +128,23 @@ func Start(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	task, err := r.task(ctx, o, r)
+	data, err := openData(ctx, o)
 	if err != nil {
 		return err
 	}
-	return Run(ctx, task, cfg)
+	if err := record(o, r, data); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	task, err := r.task(supply{ctx, stop, o, r, data})
+	if err == nil {
+		err = Run(ctx, task, cfg)
+	}
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause // what could not be made in the background
+	}
+	return err
 }
 
 // readWeights takes the weights out of an ONNX model.
@@ -176,51 +197,44 @@ func newNet(o Options, want string) (nets.Net, error) {
 	return n, nil
 }
 
-func newStenosis(ctx context.Context, o Options, r recipe) (Task, error) {
-	net, err := newNet(o, "stenosisnet")
+func newStenosis(s supply) (Task, error) {
+	net, err := newNet(s.o, "stenosisnet")
 	if err != nil {
 		return nil, err
 	}
-	t := &StenosisTask{net: net, size: net.Inputs()[0].Shape[2], batch: r.batch, seed: o.Seed, sessions: o.sessions()}
-	make_ := func(seed uint64) ([]StenosisSample, error) {
-		return stenosisSamples(seed, t.size)
+	t := &StenosisTask{net: net, size: net.Inputs()[0].Shape[2], batch: s.r.batch, seed: s.o.Seed, sessions: s.o.sessions(),
+		limits: "Synthetic phantoms only: unvalidated on patients. Not a medical device."}
+	kind := fmt.Sprintf("stenosis-%d", t.size)
+	make_ := func(seed uint64) ([]StenosisSample, error) { return stenosisSamples(seed, t.size) }
+	phantoms := phantomStream(s, kind, make_, orderOfCrops)
+	t.phantoms = phantoms
+	t.about = fmt.Sprintf("Crops of synthetic phantom studies, %d at a time", s.r.samples)
+	read := func(c *dataset.Case, e dataset.Entry) ([]StenosisSample, error) { return caseCrops(c, e, t.size), nil }
+	if s.data.any() {
+		t.cases = caseStream(s, pace{few: 8, keep: 400, uses: 25}, read, orderOfCrops)
+		t.about += " and of " + s.data.words()
+		t.sets = s.data.sets()
+		t.limits = "Phantoms and the data sets named; other scanners and populations are unvalidated. Not a medical device."
 	}
-	if t.train, t.held, err = twoPools(ctx, o, r, fmt.Sprintf("stenosis-%d", t.size), make_); err != nil {
-		return nil, err
-	}
-	t.arrange()
-	t.about = fmt.Sprintf("%d crops of %d synthetic phantom studies.", len(t.train), r.samples)
+	t.about += "."
+	t.late = heldOut(s, phantoms.begun, kind, make_, read)
 	return t, nil
 }
 
-func newLesion(ctx context.Context, o Options, r recipe) (Task, error) {
-	net, err := newNet(o, "desamba")
+func newLesion(s supply) (Task, error) {
+	net, err := newNet(s.o, "desamba")
 	if err != nil {
 		return nil, err
 	}
-	s := net.Inputs()[0].Shape
-	t := &LesionTask{net: net, d: s[2], h: s[3], w: s[4], batch: r.batch, batches: r.steps * max(o.Accumulate, 1),
-		seed: o.Seed, sessions: o.sessions()}
+	in := net.Inputs()[0].Shape
+	t := &LesionTask{net: net, d: in[2], h: in[3], w: in[4], batch: s.r.batch, batches: s.r.steps * max(s.o.Accumulate, 1),
+		seed: s.o.Seed, sessions: s.o.sessions()}
+	kind := fmt.Sprintf("lesion-%dx%dx%d", t.d, t.h, t.w)
 	make_ := func(seed uint64) ([]LesionSample, error) { return lesionSamples(seed, [3]int{t.w, t.h, t.d}) }
-	if t.train, t.held, err = twoPools(ctx, o, r, fmt.Sprintf("lesion-%dx%dx%d", t.d, t.h, t.w), make_); err != nil {
-		return nil, err
-	}
-	t.arrange()
-	t.about = fmt.Sprintf("%d lesions of %d synthetic phantom studies.", len(t.train), r.samples)
+	phantoms := phantomStream(s, kind, make_, orderOfLesions)
+	t.phantoms, t.late = phantoms, heldOut(s, phantoms.begun, kind, make_, nil)
+	t.about = fmt.Sprintf("Lesions of synthetic phantom studies, %d at a time.", s.r.samples)
 	return t, nil
-}
-
-// twoPools makes the training samples and the held-out ones.
-func twoPools[T any](ctx context.Context, o Options, r recipe, kind string, make_ func(uint64) ([]T, error)) (train, held []T, err error) {
-	p, err := fillPool(ctx, o.cache(kind, trainSeeds, r.samples), trainSeeds, r.samples, make_)
-	if err != nil {
-		return nil, nil, err
-	}
-	q, err := fillPool(ctx, o.cache(kind, heldSeeds, r.held), heldSeeds, r.held, make_)
-	if err != nil {
-		return nil, nil, err
-	}
-	return p.samples, q.samples, nil
 }
 
 // gridMM is the voxel size, along i, j, k, of a segmentation network's grid of d
@@ -231,15 +245,16 @@ func gridMM(d, h int) [3]float64 {
 	return [3]float64{inPlane, inPlane, 64 / float64(d)}
 }
 
-func newSegmentation(ctx context.Context, o Options, r recipe) (Task, error) {
+func newSegmentation(s supply) (Task, error) {
+	o := s.o
 	net, err := newNet(o, o.Net)
 	if err != nil {
 		return nil, err
 	}
-	s := net.Inputs()[0].Shape
-	t := &SegmentationTask{net: net, d: s[2], h: s[3], w: s[4], mix: o.Mix, batch: r.batch,
-		epoch: r.epoch * max(o.Accumulate, 1), seed: o.Seed,
-		spacing: gridMM(s[2], s[3]), sessions: o.sessions()}
+	in := net.Inputs()[0].Shape
+	t := &SegmentationTask{net: net, d: in[2], h: in[3], w: in[4], mix: o.Mix, batch: s.r.batch,
+		epoch: s.r.epoch * max(o.Accumulate, 1), seed: o.Seed,
+		spacing: gridMM(in[2], in[3]), sessions: o.sessions()}
 	if err := t.chooseLoss(o.Loss, o.Spectral); err != nil {
 		return nil, err
 	}
@@ -247,28 +262,36 @@ func newSegmentation(ctx context.Context, o Options, r recipe) (Task, error) {
 		return nil, err
 	}
 	size := [3]int{t.w, t.h, t.d}
-	kind := fmt.Sprintf("segment-%dx%dx%d", t.d, t.h, t.w)
-	p, err := fillPool(ctx, o.cache(kind+"-wide", trainSeeds, r.samples), trainSeeds, r.samples,
-		func(seed uint64) ([]Segment, error) { return phantomStudy(seed, size, t.spacing), nil })
-	if err != nil {
-		return nil, err
-	}
-	q, err := fillPool(ctx, o.cache(kind, heldSeeds, r.held), heldSeeds, r.held,
-		func(seed uint64) ([]Segment, error) { return phantomSegments(seed, size, t.spacing), nil })
-	if err != nil {
-		return nil, err
-	}
-	t.train, t.held = p.samples, q.samples
-	t.about = fmt.Sprintf("%d synthetic phantom studies", r.samples)
 	if o.SPIDER != "" {
 		if err := t.addSPIDER(o.SPIDER, size); err != nil {
 			return nil, err
 		}
-		t.about += fmt.Sprintf(" and %d patients of SPIDER (%d more held out)", len(t.real), len(t.realHeld))
+		t.arrange()
 	}
-	t.about += "." + lossNote(o)
-	t.arrange()
+	t.supply(s, size)
+	t.about += lossNote(o)
 	return t, nil
+}
+
+// supply lets phantoms and cases be made.
+func (t *SegmentationTask) supply(s supply, size [3]int) {
+	kind := fmt.Sprintf("segment-%dx%dx%d", t.d, t.h, t.w)
+	phantoms := phantomStream(s, kind+"-wide", func(seed uint64) ([]Segment, error) { return phantomStudy(seed, size, t.spacing), nil }, orderOfSegments)
+	t.phantoms = phantoms
+	t.about = fmt.Sprintf("Synthetic phantom studies, %d at a time", s.r.samples)
+	if len(t.real) > 0 {
+		t.sets = []string{"spider"}
+		t.about += fmt.Sprintf(", and %d patients of SPIDER (%d more held out)", len(t.real), len(t.realHeld))
+	}
+	if s.data.any() {
+		t.sets = s.data.sets()
+		t.cases = caseStream(s, pace{few: 4, keep: 64, uses: 1}, caseStudy, orderOfSegments)
+		t.about += " and " + s.data.words()
+	}
+	t.about += "."
+	t.late = heldOut(s, phantoms.begun, kind,
+		func(seed uint64) ([]Segment, error) { return phantomSegments(seed, size, t.spacing), nil },
+		func(c *dataset.Case, e dataset.Entry) ([]Segment, error) { return caseSegment(c, e, size, t.spacing) })
 }
 
 // lossNote says in the card which loss was chosen.

@@ -27,10 +27,14 @@ type StenosisTask struct {
 	net         nets.Net
 	size, batch int
 	train, held []StenosisSample
-	order       balanced // over the grades
+	phantoms    drawn[StenosisSample] // of train, or of a stream
+	cases       drawn[StenosisSample] // drawn one time in RealEvery; nil where there are none
+	late        *later[map[string][]StenosisSample]
 	seed        uint64
 	sessions    ort.Options // of the validation
 	about       string
+	limits      string
+	sets        []string // kinds of the cases
 }
 
 // Net is the network being taught.
@@ -46,10 +50,26 @@ func (t *StenosisTask) Loss(g *graph.Graph) *graph.Value {
 	})
 }
 
-// arrange orders the training crops.
+// arrange orders the training crops that are in memory.
 func (t *StenosisTask) arrange() {
-	t.order = newBalanced(t.seed, len(t.train), 3,
-		func(i int) int { return int(t.train[i].Grade) }, func(i int) string { return t.train[i].Patient })
+	t.phantoms = fixed[StenosisSample]{t.train, orderOfCrops(t.seed, t.train)}
+}
+
+// orderOfCrops takes the grades in turn.
+func orderOfCrops(seed uint64, set []StenosisSample) func(place int) int {
+	return newBalanced(seed, len(set), 3,
+		func(i int) int { return int(set[i].Grade) }, func(i int) string { return set[i].Patient }).at
+}
+
+// crop is the one at a place of the whole sequence; not ok when the run is over.
+func (t *StenosisTask) crop(place int) (StenosisSample, bool) {
+	switch {
+	case t.cases == nil:
+		return t.phantoms.at(place)
+	case place%RealEvery == 0:
+		return t.cases.at(place / RealEvery)
+	}
+	return t.phantoms.at(place - place/RealEvery - 1)
 }
 
 // Batch takes as many crops of each grade as of the others, augmented as in the
@@ -61,7 +81,10 @@ func (t *StenosisTask) Batch(n int) map[string]ort.Tensor {
 	cond := make([]float32, t.batch*spine.ConditionCount)
 	for b := range t.batch {
 		place := n*t.batch + b
-		s := t.train[t.order.at(place)]
+		s, ok := t.crop(place)
+		if !ok {
+			return nil
+		}
 		copy(images[b*pixels:], t.augment(source(t.seed, place, 0), s.Pixels))
 		cond[b*spine.ConditionCount+int(s.Condition)] = 1
 		target[b*3+int(s.Grade)] = 1

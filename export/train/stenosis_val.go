@@ -2,7 +2,9 @@ package train
 
 import (
 	"context"
+	"maps"
 	"math"
+	"slices"
 
 	"columna/export/graph"
 	"columna/export/nets"
@@ -12,19 +14,47 @@ import (
 	"columna/spine"
 )
 
-// Validate grades the held-out crops. Score is the mean recall of the grades.
+// Validate grades the held-out crops. Score is the mean recall of the grades, over
+// the phantoms and each set of cases.
 func (t *StenosisTask) Validate(ctx context.Context, w graph.Weights) (Validation, error) {
 	s, err := session(t.net, w, t.sessions)
 	if err != nil {
 		return Validation{}, err
 	}
 	defer s.Close()
-	var seen [3][3]float64 // truth, prediction
-	perCondition := map[spine.Condition][2]float64{}
-	for _, c := range t.held {
-		p, err := t.predict(ctx, s, c)
+	sets := map[string][]StenosisSample{"phantom": t.held}
+	if t.late != nil {
+		late, err := t.late.wait(ctx)
 		if err != nil {
 			return Validation{}, err
+		}
+		maps.Copy(sets, late)
+	}
+	v, n := Validation{Figures: map[string]float64{}}, 0.0
+	for _, name := range slices.Sorted(maps.Keys(sets)) { // so that sums are the same every time
+		set := sets[name]
+		if len(set) == 0 {
+			continue
+		}
+		score, err := t.measure(ctx, s, set, name, v.Figures)
+		if err != nil {
+			return v, err
+		}
+		v.Score += score
+		n++
+	}
+	v.Score /= max(n, 1)
+	return v, nil
+}
+
+// measure adds the figures of a set and returns the mean recall of its grades.
+func (t *StenosisTask) measure(ctx context.Context, s *ort.Session, set []StenosisSample, name string, figures map[string]float64) (float64, error) {
+	var seen [3][3]float64 // truth, prediction
+	perCondition := map[spine.Condition][2]float64{}
+	for _, c := range set {
+		p, err := t.predict(ctx, s, c)
+		if err != nil {
+			return 0, err
 		}
 		seen[c.Grade][p]++
 		hit := perCondition[c.Condition]
@@ -34,24 +64,23 @@ func (t *StenosisTask) Validate(ctx context.Context, w graph.Weights) (Validatio
 		}
 		perCondition[c.Condition] = hit
 	}
-	return summarise(seen, perCondition), nil
+	return summarise(name, seen, perCondition, figures), nil
 }
 
-func summarise(seen [3][3]float64, perCondition map[spine.Condition][2]float64) Validation {
-	v := Validation{Figures: map[string]float64{}}
+func summarise(name string, seen [3][3]float64, perCondition map[spine.Condition][2]float64, figures map[string]float64) (score float64) {
 	right, all := 0.0, 0.0
 	for g := range 3 {
 		n := seen[g][0] + seen[g][1] + seen[g][2]
 		recall := seen[g][g] / math.Max(n, 1)
-		v.Figures["phantom_recall_"+spine.Grade(g).String()] = recall
-		v.Score += recall / 3
+		figures[name+"_recall_"+spine.Grade(g).String()] = recall
+		score += recall / 3
 		right, all = right+seen[g][g], all+n
 	}
-	v.Figures["phantom_accuracy"] = right / math.Max(all, 1)
+	figures[name+"_accuracy"] = right / math.Max(all, 1)
 	for c, hit := range perCondition {
-		v.Figures["phantom_accuracy_"+c.String()] = hit[0] / hit[1]
+		figures[name+"_accuracy_"+c.String()] = hit[0] / hit[1]
 	}
-	return v
+	return score
 }
 
 // predict gives the most probable grade of one crop, not augmented.
@@ -87,6 +116,7 @@ func (t *StenosisTask) Card(spec *models.Spec) {
 	mm := inference.CropFOVMM / float64(t.size)
 	spec.SpacingMM = [3]float64{mm, mm, 0}
 	spec.TrainedOn = t.about
-	spec.Limits = "Synthetic phantoms only: unvalidated on patients. Not a medical device."
+	spec.Limits = t.limits
 	spec.Licence = "Apache-2.0"
+	spec.Attribution = attribution(t.sets)
 }

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -13,7 +14,27 @@ import (
 // tinyTasks are the three tasks at the smallest sizes, on random data: what they
 // learn is nothing, how they learn is everything.
 func tinyTasks(t testing.TB) map[string]Task {
-	return map[string]Task{"unet": tinySegmentation(t), "stenosisnet": tinyStenosis(t), "desamba": tinyLesion(t)}
+	return map[string]Task{"unet": tinySegmentation(t), "stenosisnet": tinyStenosis(t), "desamba": tinyLesion(t), "stream": tinyStream(t)}
+}
+
+// tinyStream is tinyStenosis with crops that are made while it learns, two a phantom.
+func tinyStream(t testing.TB) *StenosisTask {
+	t.Helper()
+	task := tinyStenosis(t)
+	ctx, stop := context.WithCancelCause(t.Context())
+	t.Cleanup(func() { stop(nil) })
+	for first, to := range map[int]*drawn[StenosisSample]{100: &task.phantoms, 900: &task.cases} {
+		s := &stream[StenosisSample]{pace: pace{few: 2, keep: 5, uses: 3}, seed: 4, order: orderOfCrops,
+			make: func(n int) ([]StenosisSample, error) {
+				a := StenosisSample{Pixels: bytesOf(uint64(first+n), 256, 256), Condition: spine.Condition(n % 5), Grade: spine.Grade(n % 3), Patient: fmt.Sprint(n)}
+				b := a
+				b.Grade = spine.Grade((n + 1) % 3)
+				return []StenosisSample{a, b}, nil
+			}}
+		s.start(ctx, stop, 2)
+		*to = s
+	}
+	return task
 }
 
 func needLibrary(t testing.TB) {

@@ -27,7 +27,8 @@ type Task interface {
 	// Loss builds the training graph on g and returns the scalar to minimise.
 	Loss(g *graph.Graph) *graph.Value
 	// Batch is the n-th batch of the run. It depends on n and the task's seed alone,
-	// and may be asked for while the one before is still learned.
+	// and may be asked for while the one before is still learned. It is nil when the
+	// run is over before it could be made.
 	Batch(n int) map[string]ort.Tensor
 	// Validate measures weights on held-out data. Score is the figure by which
 	// the best weights are chosen; larger is better.
@@ -246,7 +247,11 @@ func (r *run) better(score float64) bool {
 func (r *run) one(ctx context.Context) error {
 	for r.Part < r.cfg.Accumulate {
 		n := r.Step*r.cfg.Accumulate + r.Part
-		loss, norm, err := r.opt.add(ctx, sizeOf(r.task, n), r.batch(n))
+		batch := r.batch(n)
+		if err := ctx.Err(); err != nil { // the batch may be no batch
+			return err
+		}
+		loss, norm, err := r.opt.add(ctx, sizeOf(r.task, n), batch)
 		if err != nil {
 			return fmt.Errorf("training step %d: %w", r.Step, err)
 		}
@@ -292,6 +297,9 @@ func (r *run) batch(n int) map[string]ort.Tensor {
 	}
 	r.ahead = make(chan map[string]ort.Tensor, 1)
 	go func(out chan<- map[string]ort.Tensor) { out <- r.task.Batch(n + 1) }(r.ahead)
+	if now == nil {
+		return nil
+	}
 	for i, p := range r.opt.sizes[sizeOf(r.task, n)].noise {
 		now[p.name] = p.draw(r.cfg.Seed, n, i)
 	}
