@@ -83,7 +83,7 @@ func commands() []command {
 		{"model calibrate", "NET --dir DIR [--spider DIR] [--phantoms N] [--json]", "fit a model's temperature, and a segmentation's offsets, and write them to its card", calibrateModel},
 		{"train", "NET [--dir DIR] [--spider DIR]", "train a network; a started run goes on where it stopped", trainNet},
 		{"finetune", "[--steps N] [--spider DIR] [--dir DIR] [--json]", "teach the segmentation network from accepted corrections; it is used only if held-out patients say so", fineTune},
-		{"eval", "[--phantoms N] [--spider DIR]", "measure the models on held-out studies", evaluate},
+		{"eval", "[--set NAME,..] [--models DIR] [--count N] [--spider DIR] [--out DIR] [--compare DIR] [--json]", "measure the models on held-out studies, with intervals over patients and a report", evaluate},
 		{"bench", "[NAME] [--rounds N] [--json]", "speed and memory, each beside a reference measured in the same run", measure},
 		{"check", "[--json]", "verify the database", check},
 		{"backup", "FILE", "copy the database while it is in use", backup},

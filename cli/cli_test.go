@@ -45,7 +45,7 @@ func TestMain_AnswersBadUsageWith2AndOneSentence(t *testing.T) {
 		{"model", "build", "resnet", "--out", "x"}, {"segment", "x.nii", "--out", "m.txt"}, {"segment", "--out", "m.nii"},
 		{"train", "resnet"}, {"train", "unet", "--schedule", "sometimes"}, {"train", "unet", "--ema", "1"}, {"train", "unet", "--mix", "2"},
 		{"train", "desamba", "--mix", "0.2"}, {"train", "unet", "--mix", "0.2", "--whole"}, {"train", "unet", "--accumulate", "-1"},
-		{"models", "--provider", "abacus"}, {"eval", "--threads", "-1"}, {"export", "1", "--format", "gif", "--out", "d"}, {"convert", "a", "b.txt"},
+		{"models", "--provider", "abacus"}, {"eval", "--threads", "-1"}, {"eval", "--set", "moon"}, {"eval", "--count", "0"}, {"export", "1", "--format", "gif", "--out", "d"}, {"convert", "a", "b.txt"},
 		{"deid"}, {"deid", "in"}, {"deid", "in", "out", "--dates", "keep"}, {"bench", "nonsense"}, {"bench", "--rounds", "0"}, {},
 	} {
 		code, out, errs := columna(t, args...)
@@ -61,6 +61,7 @@ func TestMain_AnswersAFaultWith1AndOneSentence(t *testing.T) {
 		{"metrics", filepath.Join(dir, "a.nii"), filepath.Join(dir, "b.nii")},
 		{"convert", dir, filepath.Join(dir, "x.nii")},
 		{"grade", dir, "--json"},
+		{"eval", "--set", "spider", "--spider", dir}, {"eval", "--compare", dir},
 	} {
 		code, out, errs := columna(t, args...)
 		if code != exitFault || out != "" || strings.Count(errs, "\n") != 1 {

@@ -115,23 +115,29 @@ func (p *Pipeline) Segment(ctx context.Context, study *spine.Study, progress fun
 	if progress == nil {
 		progress = func(string, float64) {}
 	}
+	a, _, err := p.segmented(ctx, study, progress)
+	return a, err
+}
+
+// segmented is Segment with what the network said.
+func (p *Pipeline) segmented(ctx context.Context, study *spine.Study, progress func(stage string, fraction float64)) (*spine.Analysis, *netAnswer, error) {
 	began := time.Now()
 	progress("preparing", 0.02)
 	m, err := p.segment.load()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r, err := newReading(ctx, study, m.Spec)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	answer, m, err := r.read(ctx, p.segment, func(f float64) { progress("segmenting", 0.1+0.7*f) })
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	progress("naming levels", 0.8)
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	base := MaskSeries(study)
 	mask, flags := Assemble(answer.semantic, answer.level, answer.grid, base.Volume.Grid)
@@ -139,5 +145,5 @@ func (p *Pipeline) Segment(ctx context.Context, study *spine.Study, progress fun
 	a.Flags = append(append(InputFlags(study), flags...), coverageFlags(mask)...)
 	a.Seconds = map[string]float64{"segment": time.Since(began).Seconds()}
 	a.Seconds["total"] = a.Seconds["segment"]
-	return a, ctx.Err()
+	return a, answer, ctx.Err()
 }

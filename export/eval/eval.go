@@ -10,9 +10,9 @@ package eval
 
 import (
 	"context"
-	"fmt"
 	"time"
 
+	"columna/inference"
 	"columna/spine"
 	"columna/volume"
 )
@@ -57,35 +57,67 @@ type Disc struct {
 	CanalMM2  float64 // cross-section of the canal behind it
 }
 
+// sureReader is a Reader that also says how sure it was of every voxel.
+type sureReader interface {
+	SegmentSurely(ctx context.Context, study *spine.Study) (*spine.Analysis, *inference.Probabilities, error)
+}
+
 // Read lets r read a study and measures what it says.
 func Read(ctx context.Context, r Reader, c *Case) (Record, error) {
+	_, record, err := read(ctx, r, c)
+	return record, err
+}
+
+// read is Read that keeps what was said.
+func read(ctx context.Context, r Reader, c *Case) (*spine.Analysis, Record, error) {
 	began := time.Now()
-	a, err := r.Segment(ctx, &c.Study, nil)
+	a, sure, err := segment(ctx, r, c)
 	if err != nil {
-		return Record{}, fmt.Errorf("%s %s: %w", c.Set, c.ID, err)
+		return nil, Record{}, err
 	}
 	seconds := map[string]float64{"segment": time.Since(began).Seconds()}
 	if c.Truth.Grades != nil {
 		start := time.Now()
 		if a.Grades, err = r.Grade(ctx, &c.Study, a.Mask); err != nil {
-			return Record{}, fmt.Errorf("%s %s: %w", c.Set, c.ID, err)
+			return nil, Record{}, err
 		}
 		seconds["grade"] = time.Since(start).Seconds()
 	}
-	start := time.Now()
-	for _, l := range c.Truth.Lesions {
-		f, err := r.ClassifyLesion(ctx, &c.Study, a.Mask, l.Box, len(c.Truth.Lesions))
-		if err != nil {
-			return Record{}, fmt.Errorf("%s %s: %w", c.Set, c.ID, err)
+	if len(c.Truth.Lesions) > 0 {
+		start := time.Now()
+		if a.Lesions, err = classify(ctx, r, c, a.Mask); err != nil {
+			return nil, Record{}, err
 		}
-		a.Lesions = append(a.Lesions, f)
-	}
-	if len(a.Lesions) > 0 {
 		seconds["lesions"] = time.Since(start).Seconds()
 	}
 	seconds["total"] = time.Since(began).Seconds()
 	a.Seconds = seconds
-	return Measure(c, a), nil
+	record := Measure(c, a)
+	if sure != nil && c.Truth.Mask != nil {
+		record.Voxels = voxelBins(&c.Truth, sure)
+	}
+	return a, record, ctx.Err()
+}
+
+func segment(ctx context.Context, r Reader, c *Case) (*spine.Analysis, *inference.Probabilities, error) {
+	if s, ok := r.(sureReader); ok {
+		return s.SegmentSurely(ctx, &c.Study)
+	}
+	a, err := r.Segment(ctx, &c.Study, nil)
+	return a, nil, err
+}
+
+// classify asks about every lesion, as a reader does who has marked them all.
+func classify(ctx context.Context, r Reader, c *Case, mask *volume.LabelMap) ([]spine.LesionFinding, error) {
+	var out []spine.LesionFinding
+	for _, l := range c.Truth.Lesions {
+		f, err := r.ClassifyLesion(ctx, &c.Study, mask, l.Box, len(c.Truth.Lesions))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, f)
+	}
+	return out, nil
 }
 
 // Measure holds an analysis against the truth. Lesions of the analysis stand in the

@@ -5,48 +5,28 @@ import (
 	"slices"
 
 	"columna/export/metrics"
+	"columna/inference"
 	"columna/spine"
 	"columna/volume"
 )
 
-// The classes that are compared as a whole. Vertebra is SPIDER's: bodies with their
-// posterior elements, the sacrum left out.
-const (
-	classBody = 1 + iota
-	classDisc
-	classCanal
-	classSacrum
-	classPosterior
-	classVertebra
-)
+// classVertebra is SPIDER's class beside those of inference.SemanticClass: bodies with
+// their posterior elements, the sacrum left out.
+const classVertebra = 6
 
 // classNames are the classes' words in records and reports, by label.
 func classNames() []string {
 	return []string{"", "body", "disc", "canal", "sacrum", "posterior", "vertebra"}
 }
 
-func classOf(s spine.Structure) uint8 {
-	switch {
-	case s == spine.S1:
-		return classSacrum
-	case s == spine.Canal:
-		return classCanal
-	case s == spine.Posterior:
-		return classPosterior
-	case s.IsVertebra():
-		return classBody
-	case s.IsDisc():
-		return classDisc
-	}
-	return 0
-}
+func classOf(s spine.Structure) uint8 { return uint8(inference.SemanticClass(s)) }
 
 // measureMask fills in all that a mask is judged by.
 func (r *Record) measureMask(t *Truth, mask *volume.LabelMap) {
-	pred := onTruth(t, mask)
-	r.Classes = classScores(t.Mask, pred)
-	r.Levels = levelScores(t.Mask, pred)
-	r.Spine = measureSpine(t.Mask, pred)
+	truth, pred := sameGround(t, mask)
+	r.Classes = classScores(truth, pred)
+	r.Levels = levelScores(truth, pred)
+	r.Spine = measureSpine(truth, pred)
 	for _, s := range r.Levels {
 		if s.missing() {
 			r.Spine.MissingLevels++
@@ -61,30 +41,41 @@ func (r *Record) measureMask(t *Truth, mask *volume.LabelMap) {
 	r.Score = Number(metrics.Mean(dice))
 }
 
-// onTruth brings a mask onto the truth's grid. Where nobody labelled the sacrum, what
-// is said of it is no mistake: S1, and posterior elements below the lowest true ones.
-func onTruth(t *Truth, mask *volume.LabelMap) *volume.LabelMap {
-	pred := mask.Resample(t.Mask.Grid)
+// sameGround brings a mask onto the truth's grid. Where nobody labelled the sacrum,
+// what is said of it is no mistake: S1 is taken out of both, and posterior elements
+// below the lowest true ones out of the mask.
+func sameGround(t *Truth, mask *volume.LabelMap) (truth, pred *volume.LabelMap) {
+	truth, pred = t.Mask, mask.Resample(t.Mask.Grid)
 	if !t.NoSacrum {
-		return pred
+		return truth, pred
 	}
-	low := math.Inf(1)
+	truth = truth.Clone()
+	without(truth, spine.S1)
+	without(pred, spine.S1)
 	height := func(n int) float64 {
 		i, j, k := pred.Coords(n)
 		return pred.ToWorld(volume.Vec3{float64(i), float64(j), float64(k)})[2]
 	}
-	for n, l := range t.Mask.Data {
+	low := math.Inf(1)
+	for n, l := range truth.Data {
 		if spine.Structure(l) == spine.Posterior {
 			low = min(low, height(n))
 		}
 	}
 	for n, l := range pred.Data {
-		s := spine.Structure(l)
-		if t.Mask.Data[n] == 0 && (s == spine.S1 || s == spine.Posterior && height(n) < low) {
+		if truth.Data[n] == 0 && spine.Structure(l) == spine.Posterior && height(n) < low {
 			pred.Data[n] = 0
 		}
 	}
-	return pred
+	return truth, pred
+}
+
+func without(m *volume.LabelMap, s spine.Structure) {
+	for n, l := range m.Data {
+		if l == uint8(s) {
+			m.Data[n] = 0
+		}
+	}
 }
 
 // classScores compares the classes that the truth or the mask has.
@@ -97,7 +88,7 @@ func classScores(truth, pred *volume.LabelMap) []Score {
 		return out
 	}
 	vertebra := func(s spine.Structure) uint8 {
-		if c := classOf(s); c == classBody || c == classPosterior {
+		if s == spine.Posterior || s.IsVertebra() && s != spine.S1 {
 			return classVertebra
 		}
 		return 0

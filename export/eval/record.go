@@ -13,6 +13,7 @@ type Record struct {
 	ID      string             `json:"id"`
 	Patient string             `json:"patient"`
 	Models  []spine.ModelRef   `json:"models,omitempty"`
+	Failed  string             `json:"failed,omitempty"`  // why it could not be read; then the rest is empty
 	Classes []Score            `json:"classes,omitempty"` // all bodies, all discs, ..
 	Levels  []Score            `json:"levels,omitempty"`  // L1, disc L1/L2, .. by name
 	Spine   *Spine             `json:"spine,omitempty"`   // nil without a true mask
@@ -89,7 +90,7 @@ type DiscAnswer struct {
 	HeightMM     Number `json:"height_mm"`
 	TrueCanalMM2 Number `json:"true_canal_mm2"`
 	CanalMM2     Number `json:"canal_mm2"`
-	Signal       Number `json:"signal"` // mean grey value of the disc over that of the canal
+	Signal       Number `json:"signal"` // median grey value inside the disc over that inside the canal
 }
 
 // VoxelBin is a bar of the reliability diagram of a study's voxels.

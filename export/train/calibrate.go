@@ -41,6 +41,9 @@ type Calibration struct {
 	After       Figures   `json:"after,omitempty"`
 }
 
+// Figures are by name, as the cards name them.
+type Figures map[string]float64
+
 const (
 	eceBins        = 15
 	voxelsPerStudy = 20000
