@@ -330,6 +330,9 @@ func (r *run) look(ctx context.Context) error {
 	if err := r.log.write(line); err != nil {
 		return err
 	}
+	if err := drawCurves(r.cfg.Dir); err != nil {
+		return err
+	}
 	return r.save()
 }
 
