@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 
@@ -229,12 +230,23 @@ func (r *reader) gradeIn(d *dataset.Dataset) spine.Grade {
 	return spine.Ungraded
 }
 
-func numberOf(d *dataset.Dataset) float64 { return d.Item(tagMeasured).Float(tagNumber) }
+// numberOf is the number of an item, 0 where it has none or what is said is no number.
+func numberOf(d *dataset.Dataset) float64 {
+	x := d.Item(tagMeasured).Float(tagNumber)
+	if !finite(x) {
+		return 0
+	}
+	return x
+}
+
+func finite(all ...float64) bool {
+	return !slices.ContainsFunc(all, func(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) })
+}
 
 // pointOf is the patient point of a group.
 func (r *reader) pointOf(g *dataset.Dataset) (mm volume.Vec3, ok bool) {
 	x := first(g, r.imageRegion, "SCOORD3D").Numbers(tagGraphicData)
-	if len(x) != 3 {
+	if len(x) != 3 || !finite(x...) {
 		return mm, false
 	}
 	return volume.Vec3{x[0], x[1], x[2]}, true
@@ -249,7 +261,7 @@ func (r *reader) readPoint(g *dataset.Dataset, f *Finding) {
 	f.AI.Point = &spine.Point{LPS: mm}
 	on := first(g, r.imageRegion, "SCOORD")
 	x := on.Numbers(tagGraphicData)
-	if len(x) != 2 {
+	if len(x) != 2 || !finite(x...) {
 		return
 	}
 	for _, c := range on.Items(tagContent) {

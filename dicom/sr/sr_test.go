@@ -311,6 +311,34 @@ func TestParse_RefusesOtherObjects(t *testing.T) {
 	}
 }
 
+// hostile are reports of which something is missing, doubled or of another kind.
+func hostile(t testing.TB, r *Report) (out [][]byte) {
+	t.Helper()
+	c := table()
+	for _, spoil := range []func(g *dataset.Dataset){
+		func(g *dataset.Dataset) { first(g, c.imageRegion, "SCOORD3D").SetFloats(tagGraphicData, "FL", 1, 2) },
+		func(g *dataset.Dataset) {
+			first(g, c.imageRegion, "SCOORD").SetFloats(tagGraphicData, "FL", math.NaN(), math.Inf(1))
+		},
+		func(g *dataset.Dataset) { first(g, c.imageRegion, "SCOORD").Remove(tagContent) },
+		func(g *dataset.Dataset) { first(g, c.severity, "CODE").Remove(tagConceptCode) },
+		func(g *dataset.Dataset) { first(g, c.finding, "CODE").SetSequence(tagConceptCode) },
+		func(g *dataset.Dataset) { first(g, c.area, "NUM").Remove(tagMeasured) },
+		func(g *dataset.Dataset) {
+			g.SetSequence(tagContent, append(g.Items(tagContent), g.Items(tagContent)...)...)
+		},
+		func(g *dataset.Dataset) { g.SetText(tagContent, "UT", "no sequence") },
+	} {
+		f, err := dataset.Parse(encoded(t, r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		each(f.Dataset, c.measurements, func(all *dataset.Dataset) { each(all, c.group, spoil) })
+		out = append(out, dataset.Encode(f.Dataset, dataset.ExplicitLE))
+	}
+	return out
+}
+
 func FuzzSR(f *testing.F) {
 	r := sample(f, sagittal())
 	f.Add(encoded(f, r))
@@ -318,6 +346,9 @@ func FuzzSR(f *testing.F) {
 	r.Verifier, r.VerifiedAt = "Reader^One", r.At
 	f.Add(encoded(f, r))
 	f.Add(encoded(f, &Report{Source: r.Source, Study: &spine.Study{}}))
+	for _, b := range hostile(f, r) {
+		f.Add(b)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		d, err := Parse(b)
 		if err != nil {
@@ -326,6 +357,9 @@ func FuzzSR(f *testing.F) {
 		for _, x := range d.Findings {
 			if x.AI.Level < 0 || x.AI.Level >= spine.LevelCount || x.AI.Condition < 0 || x.AI.Condition >= spine.ConditionCount || x.Severity > spine.Severe {
 				t.Fatalf("%+v", x)
+			}
+			if p := x.AI.Point; p != nil && !finite(p.LPS[0], p.LPS[1], p.LPS[2], p.XPx, p.YPx) || !finite(x.AI.Probabilities[:]...) {
+				t.Fatalf("%+v at %+v", x, p)
 			}
 		}
 	})
