@@ -2,6 +2,7 @@ package cli
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,10 +74,40 @@ func TestOrthanc_TheCommandsSendFindAndImport(t *testing.T) {
 	if len(in.Cases) != 1 || len(in.Refused) != 0 || len(in.Cases[0].Series) != 8 {
 		t.Errorf("%+v", in)
 	}
+	sendKeys(t, found.Studies[0].UID)
 	succeed(t, nil, "pacs", "forget", "1")
 	var rows struct{ Total int }
 	succeed(t, &rows, "list", "--json")
 	if rows.Total != 0 {
 		t.Errorf("%d cases are left", rows.Total)
+	}
+}
+
+// sendKeys sends a key image of case 1 as it is, into its study, and without the patient,
+// into a study of nobody.
+func sendKeys(t *testing.T, study string) {
+	t.Helper()
+	succeed(t, nil, "key", "1", "--add", "T2,sagittal")
+	for _, args := range [][]string{{"--json"}, {"--deid", "--json"}} {
+		var sent struct{ Stored int }
+		if succeed(t, &sent, append([]string{"pacs", "send", "hospital", "1", "--format", "key"}, args...)...); sent.Stored != 2 {
+			t.Errorf("%v: %d stored", args, sent.Stored)
+		}
+	}
+	var found struct {
+		Studies []struct {
+			UID        string `json:"study_uid"`
+			PatientID  string `json:"patient_id"`
+			Modalities []string
+		}
+	}
+	succeed(t, &found, "pacs", "find", "hospital", "--modality", "KO", "--json")
+	if len(found.Studies) != 2 {
+		t.Fatalf("%+v", found)
+	}
+	for _, s := range found.Studies {
+		if mine := s.UID == study; mine == strings.HasPrefix(s.PatientID, "COL-") || !slices.Contains(s.Modalities, "OT") || mine != slices.Contains(s.Modalities, "MR") {
+			t.Errorf("%+v", s)
+		}
 	}
 }

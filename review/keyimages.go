@@ -19,8 +19,9 @@ import (
 	"columna/volume"
 )
 
-// maxPictureSide bounds a stored picture before it is unpacked.
-const maxPictureSide = 8192
+// maxPicturePixels bounds a picture, a stored one before it is unpacked. It is more than
+// the largest screens have.
+const maxPicturePixels = 40_000_000
 
 // KeyView is a picture as a reader sees it, to be kept as a key image. The picture must
 // not show who the patient is.
@@ -38,6 +39,9 @@ type KeyView struct {
 func (s *Session) KeepImage(ctx context.Context, v KeyView) (id int64, added bool, err error) {
 	if v.Slice < len(v.Series.Gaps) && v.Series.Gaps[v.Slice] {
 		return 0, false, errors.New("no image was taken here: there is nothing to keep")
+	}
+	if size := v.Picture.Bounds().Size(); size.X*size.Y > maxPicturePixels {
+		return 0, false, fmt.Errorf("the picture of %dx%d pixels is too large to be kept: make the window smaller", size.X, size.Y)
 	}
 	var b bytes.Buffer
 	if err := png.Encode(&b, v.Picture); err != nil {
@@ -97,7 +101,7 @@ func Picture(k KeyImage) (img.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key image %d is damaged: %w", k.ID, err)
 	}
-	if c.Width > maxPictureSide || c.Height > maxPictureSide {
+	if c.Width < 1 || c.Height < 1 || c.Width > maxPicturePixels/c.Height {
 		return nil, fmt.Errorf("key image %d is %dx%d pixels: it is damaged", k.ID, c.Width, c.Height)
 	}
 	p, err := png.Decode(bytes.NewReader(k.PNG))

@@ -3,8 +3,11 @@ package review
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
+	"hash/crc32"
 	img "image"
 	"image/color"
+	"image/png"
 	"os"
 	"path/filepath"
 	"slices"
@@ -138,6 +141,13 @@ func TestPicture_RefusesADamagedOne(t *testing.T) {
 	if _, err := Picture(all[0]); err != nil {
 		t.Fatal(err)
 	}
+	huge := all[0]
+	huge.PNG = bytes.Clone(huge.PNG)
+	copy(huge.PNG[16:], []byte{0, 0, 0xFF, 0xFF, 0, 0, 0xFF, 0xFF})
+	binary.BigEndian.PutUint32(huge.PNG[29:], crc32.ChecksumIEEE(huge.PNG[12:29]))
+	if _, err := Picture(huge); err == nil || !strings.Contains(err.Error(), "65535x65535") {
+		t.Errorf("a picture that says it is huge: %v", err)
+	}
 	for n := range all[0].PNG {
 		cut := all[0]
 		cut.PNG = cut.PNG[:n]
@@ -160,4 +170,24 @@ func TestOutgoing_TakesTheMaskBeforeTheReportThatRefersToIt(t *testing.T) {
 	if _, _, err := s.Outgoing(context.Background(), []string{"pdf"}, nil); err == nil {
 		t.Error("a PDF was made ready for an archive")
 	}
+}
+
+func FuzzPicture(f *testing.F) {
+	for _, side := range []int{1, 7, 300} {
+		var b bytes.Buffer
+		if err := png.Encode(&b, img.NewNRGBA64(img.Rect(0, 0, side, side))); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b.Bytes())
+		huge := bytes.Clone(b.Bytes())
+		copy(huge[16:], []byte{0, 0, 0xFF, 0xFF, 0, 0, 0xFF, 0xFF}) // a side of 65535
+		binary.BigEndian.PutUint32(huge[29:], crc32.ChecksumIEEE(huge[12:29]))
+		f.Add(huge)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := Picture(KeyImage{PNG: b})
+		if err == nil && p.Bounds().Dx()*p.Bounds().Dy() > maxPicturePixels {
+			t.Fatalf("a picture of %v", p.Bounds())
+		}
+	})
 }
