@@ -60,7 +60,7 @@ func Compare(before, after []Record, seed uint64) (*Comparison, error) {
 	c := &Comparison{Patients: len(groups), Studies: len(pairs), Unpaired: len(before) + len(after) - 2*len(pairs)}
 	for _, s := range structures(pairs) {
 		d := difference(groups, seed, s.name, s.dice)
-		if math.IsNaN(float64(d.Before)) {
+		if math.IsNaN(float64(d.Change.Value)) {
 			continue
 		}
 		d.MissingBefore, d.MissingAfter = s.lost(pairs)
@@ -68,7 +68,7 @@ func Compare(before, after []Record, seed uint64) (*Comparison, error) {
 	}
 	for _, condition := range append([]string{""}, conditions()...) {
 		for _, f := range []severeFigure{{condition, true}, {condition, false}} {
-			if d := difference(groups, seed, f.name(), f.of); !math.IsNaN(float64(d.Before)) {
+			if d := difference(groups, seed, f.name(), f.of); !math.IsNaN(float64(d.Change.Value)) {
 				c.Severe = append(c.Severe, d)
 			}
 		}

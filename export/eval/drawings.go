@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"html/template"
 	"math"
-	"strings"
 
 	"columna/export/metrics"
 	"columna/spine"
@@ -68,7 +67,7 @@ func (s *Summary) reliability() (out []template.HTML) {
 		out = append(out, template.HTML(reliability(metrics.Reliability(p, truth, 10), "Lesion classes", ece("lesion_ece"))))
 	}
 	if f := ece("voxel_ece"); !math.IsNaN(float64(f.Value)) {
-		out = append(out, template.HTML(reliability(voxelReliability(s.records), "Voxels around the spine", f)))
+		out = append(out, template.HTML(reliability(voxelReliability(s.records), "Voxels", f)))
 	}
 	return out
 }
@@ -113,7 +112,7 @@ func orOne(n Number) float64 {
 
 // noise draws Dice against the added noise, for phantoms and SPIDER.
 func (r Report) noise() (out []drawing) {
-	for _, base := range [][2]string{{"t2", "noise"}, {"spider", "spider-noise"}} {
+	for _, base := range [][3]string{{"t2", "noise", "Phantoms, T2 alone"}, {"spider", "spider-noise", "SPIDER"}} {
 		var lines []curve
 		for _, class := range []string{"body", "disc", "canal"} {
 			l := curve{name: class}
@@ -134,7 +133,7 @@ func (r Report) noise() (out []drawing) {
 		}
 		if len(lines) > 0 {
 			out = append(out, drawing{template.HTML(curves(lines, "added noise, % of the image's brightness", "Dice")),
-				strings.ToUpper(base[0]) + ", with 95 % intervals; studies in which a class was lost altogether are not in its mean."})
+				base[2] + ", with 95 % intervals; a study in which a class was lost is not in its mean."})
 		}
 	}
 	return out

@@ -200,9 +200,10 @@ func roc(names []string, score [][]float64, positive [][]bool, auc []Figure) str
 // reliability draws how often answers of each confidence are right; the width of a dot
 // tells how many there are.
 func reliability(bins []metrics.Bin, what string, ece Figure) string {
-	c := newChart(300, 318)
+	c := newChart(330, 348)
 	c.top = 34
 	c.text("caption", c.left, 16, what)
+	c.text("tick end faint", c.w-c.right, 16, "ECE "+words(ece, 3))
 	c.yAxis("right")
 	c.xTicks([]float64{0, 0.2, 0.4, 0.6, 0.8, 1}, "confidence")
 	c.line("chance", c.x(0), c.y(0), c.x(1), c.y(1))
@@ -221,6 +222,5 @@ func reliability(bins []metrics.Bin, what string, ece Figure) string {
 		c.dot("mark s0", x, y, 2.5+7*math.Sqrt(float64(b.Count)/float64(total)), fmt.Sprintf("%d answers, %.3f sure, %.3f right", b.Count, b.Confidence, b.Accuracy))
 	}
 	c.path("stroke s0", line, false)
-	c.text("tick end", c.w-c.right-4, c.h-c.bottom-8, "ECE "+words(ece, 3))
 	return c.done()
 }

@@ -61,7 +61,8 @@ type setView struct {
 	Violins                   template.HTML
 	Structures                []structureView
 	Maps                      []picture
-	Conditions                []conditionView
+	Conditions                []string // titles of the columns of Grades
+	Grades                    []gradeView
 	ROC                       template.HTML
 	Confusions                []template.HTML
 	Lesions                   template.HTML
@@ -75,10 +76,10 @@ type structureView struct {
 	Missing, Extra        int
 }
 
-type conditionView struct {
-	Name   string
-	Places int
-	Cells  []template.HTML
+// gradeView is one figure of all conditions.
+type gradeView struct {
+	Name  string
+	Cells []template.HTML
 }
 
 type otherView struct {
@@ -132,10 +133,10 @@ func (r Report) set(s *Summary) setView {
 	}
 	v.Maps = r.pictures(s)
 	for _, c := range s.Conditions {
-		v.Conditions = append(v.Conditions, conditionView{plain(c.Name), c.Places, []template.HTML{cell(c.Graded, 2), cell(c.Accuracy, 2), cell(c.Recall[0], 2),
-			cell(c.Recall[1], 2), cell(c.Recall[2], 2), cell(c.Specificity, 2), cell(c.Kappa, 2), cell(c.AUC, 2), cell(c.AUCSevere, 2)}})
-		v.Confusions = append(v.Confusions, confusionTable(plain(c.Name), c.Confusion, []string{"N", "M", "S"}))
+		v.Conditions = append(v.Conditions, title(c.Name))
+		v.Confusions = append(v.Confusions, confusionTable(title(c.Name), c.Confusion, []string{"N", "M", "S"}))
 	}
+	v.Grades = s.gradeTable()
 	v.ROC = s.roc()
 	if s.Lesions != nil {
 		v.Lesions = confusionTable("lesions", s.Lesions, lesionNames())
@@ -149,6 +150,46 @@ func (r Report) set(s *Summary) setView {
 		v.Others = append(v.Others, otherView{f.Words, cell(f.Figure, digitsOf(f)) + template.HTML(unit), f.N})
 	}
 	return v
+}
+
+// title is a condition as it heads a column.
+func title(condition string) string {
+	c, err := spine.ParseCondition(condition)
+	if err != nil {
+		return "All"
+	}
+	return c.Title()
+}
+
+// gradeTable has a row a figure and a column a condition.
+func (s *Summary) gradeTable() []gradeView {
+	rows := []struct {
+		name string
+		of   func(Condition) Figure
+	}{
+		{"could be graded", func(c Condition) Figure { return c.Graded }},
+		{"accuracy", func(c Condition) Figure { return c.Accuracy }},
+		{"normal / mild: called so", func(c Condition) Figure { return c.Recall[spine.NormalMild] }},
+		{"moderate: called so", func(c Condition) Figure { return c.Recall[spine.Moderate] }},
+		{"severe: called so", func(c Condition) Figure { return c.Recall[spine.Severe] }},
+		{"not severe: not called severe", func(c Condition) Figure { return c.Specificity }},
+		{"kappa, quadratic", func(c Condition) Figure { return c.Kappa }},
+		{"AUC, one against the rest", func(c Condition) Figure { return c.AUC }},
+		{"AUC, severe", func(c Condition) Figure { return c.AUCSevere }},
+	}
+	places := gradeView{Name: "places"}
+	for _, c := range s.Conditions {
+		places.Cells = append(places.Cells, template.HTML(fmt.Sprint(c.Places)))
+	}
+	out := []gradeView{places}
+	for _, r := range rows {
+		v := gradeView{Name: r.name}
+		for _, c := range s.Conditions {
+			v.Cells = append(v.Cells, cell(r.of(c), 2))
+		}
+		out = append(out, v)
+	}
+	return out
 }
 
 // digitsOf is how many decimals say something.
