@@ -34,6 +34,20 @@ type pixelFormat struct {
 // frameBytes is the size of one decoded frame.
 func (p *pixelFormat) frameBytes() int { return p.rows * p.cols * p.samples * p.allocated / 8 }
 
+// halved reports whether two pixels share their colour: the samples are two of
+// luminance and one each of blue and red (YBR_FULL_422, PS3.3 C.7.6.3.1.2).
+func (p *pixelFormat) halved() bool {
+	return p.photometric == "YBR_FULL_422" && p.samples == 3 && p.allocated == 8 && p.cols%2 == 0
+}
+
+// nativeFrameBytes is the size of one uncompressed frame in the file.
+func (p *pixelFormat) nativeFrameBytes() int {
+	if p.halved() {
+		return p.rows * p.cols * 2
+	}
+	return p.frameBytes()
+}
+
 // pixels reads and checks the description of a grey image's pixel data; it
 // decodes nothing, so it is cheap and is what import runs on every file.
 func (f *file) pixels() (*pixelFormat, error) {
@@ -133,10 +147,10 @@ func (f *file) bits(p *pixelFormat) error {
 func (p *pixelFormat) checkData() error {
 	switch p.syntax {
 	case dataset.ImplicitLE, dataset.ExplicitLE, dataset.ExplicitBE, dataset.Deflated:
-		if p.photometric == "YBR_FULL_422" {
-			return fmt.Errorf("uncompressed colour with half the samples (YBR_FULL_422) is not read")
+		if p.photometric == "YBR_FULL_422" && !p.halved() {
+			return fmt.Errorf("colour with half the samples (YBR_FULL_422) that is not of 8 bits or has an odd number of columns")
 		}
-		want := p.frameBytes() * p.frames
+		want := p.nativeFrameBytes() * p.frames
 		if p.bitmap {
 			want = (want + 7) / 8
 		}
@@ -160,9 +174,12 @@ func (p *pixelFormat) checkData() error {
 // frame decodes frame n into little-endian samples of the allocated size.
 func (p *pixelFormat) frame(ctx context.Context, d *codec.Decoder, n int) ([]byte, error) {
 	if !codec.Supports(p.syntax) {
-		size := p.frameBytes()
-		if p.bitmap {
+		size := p.nativeFrameBytes()
+		switch {
+		case p.bitmap:
 			return unpackBits(p.native, n*size, size), nil
+		case p.halved():
+			return shareColour(p.littleEndian(p.native[n*size : (n+1)*size])), nil
 		}
 		return p.nativeFrame(p.native[n*size : (n+1)*size]), nil
 	}
@@ -186,6 +203,15 @@ func (p *pixelFormat) nativeFrame(b []byte) []byte {
 		for s := range p.samples {
 			out = append(out, b[s*plane+at:][:width]...)
 		}
+	}
+	return out
+}
+
+// shareColour gives each pixel of a pair the colour of both.
+func shareColour(b []byte) []byte {
+	out := make([]byte, 0, len(b)/4*6)
+	for ; len(b) >= 4; b = b[4:] {
+		out = append(out, b[0], b[2], b[3], b[1], b[2], b[3])
 	}
 	return out
 }
