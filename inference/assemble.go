@@ -10,9 +10,11 @@ import (
 	"columna/volume"
 )
 
-// uncertainMargin is the price difference, in nats, under which another counting
-// of the vertebrae is too likely to be passed over in silence.
-const uncertainMargin = 4
+// When another counting of the vertebrae is too likely to be passed over in silence.
+const (
+	uncertainMargin = 4   // it costs less than so many nats more, by the look alone
+	uncertainBelief = 0.2 // it is likelier than that, by look, spacing and sacrum
+)
 
 // Assemble turns the logits of GF-SSNet into a mask on the native grid. The
 // semantic logits ((6, D, H, W) on netGrid) are interpolated before the classes
@@ -192,13 +194,8 @@ func (m *netMap) flags(pieces []piece, c chain) []spine.Flag {
 		add("No vertebra was found in the images: check that this is a lumbar spine.", nil)
 		return out
 	}
-	if len(m.sacrum) == 0 {
-		add("The sacrum was not found: levels are counted by their look alone. Check the numbering.", at[lowest])
-	} else if lowest > placeL5S1+1 {
-		add(fmt.Sprintf("Nothing was found between the sacrum and %s. Check the numbering.", placeStructure(lowest)), at[lowest])
-	}
-	if c.margin < uncertainMargin {
-		add("The level count is uncertain: counted one level higher or lower it looks almost as likely (transitional or extra vertebra?). Check the numbering.", at[lowest])
+	if text := countingFlag(c, lowest, len(m.sacrum) > 0); text != "" {
+		add(text, at[lowest])
 	}
 	var missing []string
 	for q := lowest + 1; q < highest; q++ {
@@ -210,4 +207,25 @@ func (m *netMap) flags(pieces []piece, c chain) []spine.Flag {
 		add("Between its neighbours nothing was found of "+strings.Join(missing, ", ")+".", at[lowest])
 	}
 	return out
+}
+
+// countingFlag says how the levels may have been counted wrongly, "" where nothing
+// speaks for it. Without a sacrum nothing speaks against it either.
+func countingFlag(c chain, lowest int, anchored bool) string {
+	switch {
+	case !anchored:
+		return "The sacrum was not found: levels are counted by their look alone and may be off by one or more. Check the numbering."
+	case c.belief.offByOne() >= uncertainBelief:
+		way := "higher"
+		if c.belief.lower > c.belief.higher {
+			way = "lower"
+		}
+		return fmt.Sprintf("Levels may be off by one: counted one level %s is %.0f %% likely (transitional or extra vertebra?). Check the numbering.",
+			way, 100*c.belief.offByOne())
+	case c.margin < uncertainMargin:
+		return "Levels may be off by one: counted one level higher or lower they look almost as likely (transitional or extra vertebra?). Check the numbering."
+	case lowest > placeL5S1+1:
+		return fmt.Sprintf("Nothing was found between the sacrum and %s: levels may be off by one. Check the numbering.", placeStructure(lowest))
+	}
+	return ""
 }

@@ -17,12 +17,14 @@ import (
 //     every place that is passed over;
 //   - the distance of the lowest piece to the sacrum, where it is in view;
 //   - a price for leaving a piece out, by its size.
+//
+// How sure that is, the forward and backward sums over all assignments say (belief.go).
 const (
 	places         = 28
 	pitchPriorMM   = 17.5 // from a disc's middle to its neighbouring body's
 	floorLog       = -3   // a node is never held less likely than e^-3 per piece
 	gapCost        = 2.5
-	skipCost       = 9.0
+	skipCost       = 16.0
 	sacrumGapCost  = 20.0
 	sacrumToDiscMM = 6.0
 	strayS1Cost    = 5.0
@@ -56,6 +58,7 @@ type chain struct {
 	place  []int   // of each piece, or none
 	cost   float64 // of the best assignment
 	margin float64 // what naming everything one level up or down would cost more
+	belief belief
 }
 
 // solveChain names pieces that are sorted from foot to head. Anchored says that
@@ -85,12 +88,13 @@ func solveChain(pieces []piece, anchored bool) chain {
 		n, q = table[n][q].piece, table[n][q].place
 	}
 	out.margin = shiftMargin(pieces, out.place)
+	out.belief = believe(pieces, out.place, anchored)
 	return out
 }
 
 // cheapest is the best way to have piece n at place q.
 func cheapest(pieces []piece, table [][places]link, n, q int, pitch float64, anchored bool) link {
-	if pieces[n].disc != (q%2 == 0) || q < placeS1 {
+	if !fits(pieces[n], q) {
 		return link{cost: math.Inf(1), piece: -1}
 	}
 	best := link{cost: skipAll(pieces, 0, n) + startCost(pieces[n], q, anchored), piece: -1}
@@ -107,6 +111,9 @@ func cheapest(pieces []piece, table [][places]link, n, q int, pitch float64, anc
 	best.cost += unary(pieces[n], q)
 	return best
 }
+
+// fits reports whether a place is one for a piece's kind.
+func fits(p piece, q int) bool { return p.disc == (q%2 == 0) && q >= placeS1 }
 
 // startCost is the price of piece p being the lowest, at place q. Without a
 // sacrum low places are preferred a little: lumbar studies usually reach it.
