@@ -67,7 +67,7 @@ var rooms = map[string]room{
 	"review": {[]string{"annotate", "internal/files", "dicom", "dicom/deid", "dicom/seg", "dicom/sr", "dicom/sc", "dicom/web", "export/dataset", "export/finetune", "export/nets", "export/train", "inference", "models", "phantom", "report",
 		"spine", "store", "volume", "volume/metaimage", "volume/nifti"}, "the workflow knows every room but the screens"},
 	"app": {[]string{"review", "viewer", "viewer/render", "volume", "spine", "assets", "annotate", "inference"}, "windows ask review"},
-	"cli": {[]string{"bench", "internal/files", "review", "dicom", "dicom/seg", "dicom/deid", "export/dataset", "export/finetune", "export/nets", "export/graph", "export/train", "export/eval", "inference", "models", "phantom",
+	"cli": {[]string{"bench", "internal/files", "review", "dicom", "dicom/seg", "dicom/deid", "export/dataset", "export/nets", "export/graph", "export/train", "export/eval", "inference", "models", "phantom",
 		"report", "spine", "viewer/render", "volume", "volume/metaimage", "volume/nifti", "annotate"}, "a thin layer over review and the rooms it prints"},
 	"": {[]string{"app", "cli", "internal/locale"}, "main joins cli and app"},
 }

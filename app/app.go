@@ -32,13 +32,15 @@ type App struct {
 	typ   *render.Type
 	jobs  *jobs
 
-	body      *fyne.Container // the current screen
-	shift     bool            // a Shift key is down
-	worklist  *worklist
-	room      *room // nil while a list shows
-	archive   *archiveScreen
-	inArchive bool // the archive shows instead of the worklist
-	clock     func() time.Time
+	body       *fyne.Container // the current screen
+	shift      bool            // a Shift key is down
+	worklist   *worklist
+	room       *room // nil while a list shows
+	archive    *archiveScreen
+	inArchive  bool // the archive shows instead of the worklist
+	learning   *learningScreen
+	inLearning bool // the learning shows instead of the worklist
+	clock      func() time.Time
 }
 
 // Run opens the window on the worklist, or on the only case of a worklist that
@@ -82,6 +84,9 @@ func newApp(ctx context.Context, desk *review.Desk, fa fyne.App, do Dispatcher) 
 // quit closes the case, which keeps unsaved strokes in the journal, and ends.
 func (a *App) quit() {
 	a.jobs.cancelAll()
+	if a.learning != nil {
+		a.learning.stop("")
+	}
 	a.prefs.keepSize(a.win.Canvas().Size())
 	a.leaveRoom()
 	a.win.SetCloseIntercept(nil)
@@ -105,7 +110,7 @@ func (a *App) show(o fyne.CanvasObject) {
 
 func (a *App) showWorklist() {
 	a.leaveRoom()
-	a.inArchive = false
+	a.inArchive, a.inLearning = false, false
 	a.win.SetTitle("Columna")
 	a.jobs.say("")
 	if a.worklist == nil {
@@ -137,7 +142,7 @@ func (a *App) openCase(id int64) {
 // enter shows an open session.
 func (a *App) enter(s *review.Session) {
 	a.leaveRoom()
-	a.inArchive = false
+	a.inArchive, a.inLearning = false, false
 	a.room = newRoom(a, s)
 	a.win.SetTitle("Columna · " + render.StudyTitle(s.Study()))
 	a.show(a.room.root)

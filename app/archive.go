@@ -115,7 +115,7 @@ func (a *App) showArchive() {
 	if a.archive == nil {
 		a.archive = newArchiveScreen(a)
 	}
-	a.inArchive = true
+	a.inArchive, a.inLearning = true, false
 	a.show(a.archive.root)
 	a.win.Canvas().Focus(a.archive.fields[fieldName])
 	a.archive.reload(a.archive.name)

@@ -20,7 +20,13 @@ import (
 // door is an empty window, and things to drop on it.
 func door(t *testing.T) *reader {
 	t.Helper()
-	desk, err := review.Open(context.Background(), review.Config{DBPath: filepath.Join(t.TempDir(), "c.db")})
+	return doorTo(t, filepath.Join(t.TempDir(), "c.db"))
+}
+
+// doorTo is the window on a database.
+func doorTo(t *testing.T, db string) *reader {
+	t.Helper()
+	desk, err := review.Open(context.Background(), review.Config{DBPath: db})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -270,6 +270,7 @@ func shortcuts() []fyne.Shortcut {
 		&desktop.CustomShortcut{KeyName: fyne.KeyO, Modifier: ctrl},
 		&desktop.CustomShortcut{KeyName: fyne.KeyW, Modifier: ctrl},
 		&desktop.CustomShortcut{KeyName: fyne.KeyP, Modifier: ctrl},
+		&desktop.CustomShortcut{KeyName: fyne.KeyL, Modifier: ctrl},
 	}
 }
 
@@ -296,6 +297,10 @@ func (a *App) shortcut(s fyne.Shortcut) {
 			if a.room == nil {
 				a.showArchive()
 			}
+		case fyne.KeyL:
+			if a.room == nil {
+				a.showLearning()
+			}
 		case fyne.KeyW:
 			a.inRoom(func(*room) { a.showWorklist() })
 		default:
@@ -318,6 +323,10 @@ func (a *App) typedKey(e *fyne.KeyEvent) {
 	}
 	if a.inArchive {
 		a.archive.key(e.Name)
+		return
+	}
+	if a.inLearning {
+		a.learning.key(e.Name)
 		return
 	}
 	if e.Name == fyne.KeyEscape {

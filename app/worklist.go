@@ -35,6 +35,7 @@ type worklist struct {
 	headline *canvas.Text
 	hint     *canvas.Text
 	count    *canvas.Text
+	learning *flat // the way to the learning; while that runs, how far it is
 	pages    map[int][]review.CaseRow
 	asked    map[int]bool
 	total    int
@@ -58,9 +59,11 @@ func newWorklist(a *App) *worklist {
 	add := newFlat("Import…", "Ctrl+O", w.chooseImport)
 	add.Strong = true
 	archive := newFlat("Archive…", "Ctrl+P", w.app.showArchive)
+	w.learning = newFlat("Learning…", "Ctrl+L", w.app.showLearning)
 	title := text("Columna", 17, p.Ink)
 	title.TextStyle.Bold = true
-	top := container.New(parts{[]float32{0, 1, 0, 0, 0}}, title, container.New(layout.NewHBoxLayout()), container.New(column{340}, w.search), archive, add)
+	top := container.New(parts{[]float32{0, 1, 0, 0, 0, 0}}, title, container.New(layout.NewHBoxLayout()), container.New(column{340}, w.search),
+		container.New(column{148}, w.learning), archive, add)
 	w.list = widget.NewList(func() int { return w.total }, func() fyne.CanvasObject { return newCaseLine(w) }, w.fill)
 	w.list.HideSeparators = true
 	w.headline.Alignment, w.hint.Alignment = fyne.TextAlignCenter, fyne.TextAlignCenter

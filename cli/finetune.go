@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"columna/export/finetune"
 	"columna/inference"
 	"columna/models"
 	"columna/review"
@@ -69,12 +68,8 @@ func (e *env) learning() func(review.LearningProgress) {
 func (e *env) printLearning(r *review.FineTuneResult) error {
 	rows := [][]string{{"SET", "DICE OR RATE OF", "IN USE", "CANDIDATE", "CHANGE", "95 % INTERVAL", "ASKED FOR", ""}}
 	for _, c := range r.Report.Checks {
-		passed := "yes"
-		if !c.Passed {
-			passed = "NO"
-		}
-		rows = append(rows, []string{c.Set, c.Name, finetune.Plain(c.Before), finetune.Plain(c.After), finetune.Signed(c.Change.Value),
-			finetune.Signed(c.Change.Low) + " to " + finetune.Signed(c.Change.High), c.Rule, passed})
+		columns := c.Columns()
+		rows = append(rows, columns[:])
 	}
 	if err := e.table(rows); err != nil {
 		return err

@@ -28,6 +28,7 @@ import (
 type (
 	LearningReport   = finetune.Report
 	LearningProgress = finetune.Progress
+	LearningCheck    = finetune.Check
 )
 
 // LearningAccepted is the decision of a report that lets the candidate into use.

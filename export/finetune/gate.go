@@ -36,6 +36,17 @@ func (c Check) String() string {
 		Plain(c.Before), Plain(c.After), Signed(c.Change.Value), Signed(c.Change.Low), Signed(c.Change.High), c.Rule)
 }
 
+// Columns are the check in a line of a table: set, figure, in use, candidate, change,
+// interval, what was asked for, whether it was so.
+func (c Check) Columns() [8]string {
+	passed := "yes"
+	if !c.Passed {
+		passed = "no"
+	}
+	return [8]string{c.Set, strings.ReplaceAll(c.Name, "_", " "), Plain(c.Before), Plain(c.After), Signed(c.Change.Value),
+		Signed(c.Change.Low) + " to " + Signed(c.Change.High), c.Rule, passed}
+}
+
 // Plain and Signed print a figure; – where there is none.
 func Plain(n eval.Number) string { return printed("%.3f", n) }
 
