@@ -37,14 +37,8 @@ func (d *draft) lean() error {
 	old := d.nodes
 	d.nodes = nil
 	h := &hider{d: d, hidden: map[*tensor]*tensor{}}
-	for _, t := range d.inputs {
-		if t.kind == onnxFloat && size(t.shape) == 1 {
-			h.zeros(t)
-			break
-		}
-	}
-	if h.zero == nil {
-		return fmt.Errorf("a lean model needs an input of one number")
+	if err := h.begin(); err != nil {
+		return err
 	}
 	for _, t := range d.inputs {
 		if size(t.shape) > 1 {
@@ -69,6 +63,25 @@ type hider struct {
 	d      *draft
 	zero   *tensor             // (1) int64, 0 whatever the inputs are
 	hidden map[*tensor]*tensor // lists by their hidden twins
+}
+
+// begin makes the zero from the smallest input of numbers.
+func (h *hider) begin() error {
+	var least *tensor
+	for _, t := range h.d.inputs {
+		if t.kind == onnxFloat && size(t.shape) > 0 && (least == nil || size(t.shape) < size(least.shape)) {
+			least = t
+		}
+	}
+	switch {
+	case least == nil:
+		return fmt.Errorf("a lean model needs an input of numbers")
+	case size(least.shape) > 1:
+		row := h.node("Reshape", onnxFloat, []int{size(least.shape)}, []*tensor{least, h.d.ints([]int{-1}, "")})
+		least = h.node("Gather", onnxFloat, []int{1}, []*tensor{row, h.d.ints([]int{0}, "")}, intAttr("axis", 0))
+	}
+	h.zeros(least)
+	return nil
 }
 
 // zeros asks whether a number exceeds infinity, which none does. The last Reshape

@@ -3,8 +3,12 @@ package graph
 import (
 	"bytes"
 	"context"
+	"errors"
+	"math"
 	"slices"
 	"testing"
+
+	"columna/internal/ort"
 )
 
 // stepOf trains the network of recompute_test for two steps, lean if some of it is
@@ -97,6 +101,46 @@ func TestTrainingStep_IsLeanWhereThatPays(t *testing.T) {
 	}{{8, 10, false}, {1024, 10, true}, {1024, leanNodes, false}} {
 		if got := bytes.Contains(step(tc.side, tc.nodes), []byte("lean/")); got != tc.want {
 			t.Errorf("%d pixels aside, %d layers: lean %v", tc.side, tc.nodes, got)
+		}
+	}
+}
+
+// A classifier's gradient step has images and targets only, no number by itself.
+func TestGradientStep_IsLeanWithoutAnInputOfOneNumber(t *testing.T) {
+	const side = 1024
+	g := New("classifier")
+	g.Training = true
+	y := Mul(g.Input("x", 1, 4, side, side), g.Param("w", []int{4, 1, 1}, ConstInit(2)))
+	y = Reshape(y, 4, side*side)
+	for range 10 {
+		y = Relu(y)
+	}
+	loss := ReduceMean(Mul(y, g.Input("weight", 4, 1)), false)
+	model, err := GradientStep(g, loss, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(model, []byte("lean/")) {
+		t.Fatal("the step is not lean")
+	}
+	s, err := ort.NewSession(model, ort.Options{Threads: 1})
+	if errors.Is(err, ort.ErrNoLibrary) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	in := map[string]ort.Tensor{"weight": {Shape: []int{4, 1}, Data: []float32{1, 1, 1, 5}}, "x": {Shape: []int{1, 4, side, side}, Data: slices.Repeat([]float32{3}, 4*side*side)}}
+	in["w"] = ort.Tensor{Shape: []int{4, 1, 1}, Data: []float32{2, 2, 2, 2}}
+	out, err := s.Run(context.Background(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := out["w"+GradSuffix].Data
+	for n, want := range []float64{0.75, 0.75, 0.75, 3.75} { // 3 times the weight, in the mean of four
+		if len(got) != 4 || math.Abs(float64(got[n])-want) > 1e-3 {
+			t.Fatalf("the gradient is %v, want %g at %d", got, want, n)
 		}
 	}
 }
