@@ -220,11 +220,15 @@ func readAnalyse(ctx context.Context, l *lab, st *study) ([]Result, error) {
 	}
 	defer session.Close(ctx)
 	before, began := residentMB(), time.Now()
-	if err := analyse(ctx, st, session); err != nil {
+	stages, err := analyse(ctx, st, session)
+	if err != nil {
 		return nil, err
 	}
 	took := time.Since(began)
 	out := []Result{against("reading/analyse/time", took.Seconds(), "s", promise, 30)}
+	for _, stage := range []string{"segment", "grade", "gradcam"} {
+		out = append(out, against("reading/analyse/"+stage, stages[stage], "s", "the whole analysis", took.Seconds()))
+	}
 	if peak := peakMB(); peak > 0 {
 		out = append(out, against("reading/analyse/memory", peak, "MB", "the study open", before))
 	}
@@ -232,23 +236,24 @@ func readAnalyse(ctx context.Context, l *lab, st *study) ([]Result, error) {
 	return append(out, against("reading/analyse/cancel", late.Seconds(), "s", promise, 1)), err
 }
 
-// analyse runs all three networks and explains the gravest grade and a lesion.
-func analyse(ctx context.Context, st *study, session *review.Session) error {
+// analyse runs all three networks and explains the gravest grade and a lesion; stages
+// are the seconds of each part.
+func analyse(ctx context.Context, st *study, session *review.Session) (stages map[string]float64, err error) {
 	a, err := st.desk.Analyse(ctx, session.Study(), nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	all := st.truth.Lesions
 	_, err = st.desk.ClassifyLesion(ctx, review.HeatmapRequest{Study: session.Study(), Mask: a.Mask,
 		Kind: review.HeatLesion, Box: all[0].Box, Lesions: len(all)}, nil)
-	return err
+	return a.Seconds, err
 }
 
-// cancelled is the longest that an analysis went on after it was cancelled, of
-// three moments of its course.
+// cancelled is the longest that an analysis went on after it was cancelled, of six
+// moments spread over its course.
 func cancelled(ctx context.Context, d *review.Desk, study *spine.Study, whole time.Duration) (time.Duration, error) {
 	worst := time.Duration(0)
-	for _, share := range []float64{0.1, 0.3, 0.6} {
+	for _, share := range []float64{0.05, 0.2, 0.35, 0.5, 0.65, 0.8} {
 		after := time.Duration(share * float64(whole))
 		limited, stop := context.WithTimeout(ctx, after)
 		began := time.Now()

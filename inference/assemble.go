@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"strings"
@@ -20,8 +21,9 @@ const (
 // semantic logits ((6, D, H, W) on netGrid) are interpolated before the classes
 // are chosen, so that borders are smooth; bodies and discs are named by the chain
 // model from the level logits ((15, D, H/2, W/2), halves rounded up); pieces that fit nowhere and small
-// islands are removed and holes filled. The flags say what a reader should check.
-func Assemble(semantic, level []float32, netGrid, native volume.Grid) (*volume.LabelMap, []spine.Flag) {
+// islands are removed and holes filled. The flags say what a reader should check. When ctx
+// ends it stops early, and what it returns is worth nothing.
+func Assemble(ctx context.Context, semantic, level []float32, netGrid, native volume.Grid) (*volume.LabelMap, []spine.Flag) {
 	m := newNetMap(netGrid, semantic, level)
 	pieces := m.pieces()
 	solved := solveChain(pieces, len(m.sacrum) > 0)
@@ -34,9 +36,9 @@ func Assemble(semantic, level []float32, netGrid, native volume.Grid) (*volume.L
 			names.Data[v] = uint8(placeStructure(solved.place[n]))
 		}
 	}
-	mask := upsample(semantic, m.class, names, native)
-	spread(mask)
-	removed := tidy(mask)
+	mask := upsample(ctx, semantic, m.class, names, native)
+	spread(ctx, mask)
+	removed := tidy(ctx, mask)
 	return mask, append(m.flags(pieces, solved), islandFlags(removed)...)
 }
 
@@ -49,7 +51,7 @@ const (
 
 // upsample chooses the class of every native voxel from interpolated logits and
 // takes its name from the named network voxels around it.
-func upsample(semantic []float32, class, names *volume.LabelMap, native volume.Grid) *volume.LabelMap {
+func upsample(ctx context.Context, semantic []float32, class, names *volume.LabelMap, native volume.Grid) *volume.LabelMap {
 	out := volume.NewLabelMap(native)
 	inv, err := names.Affine.Inverse()
 	if err != nil {
@@ -60,7 +62,7 @@ func upsample(semantic []float32, class, names *volume.LabelMap, native volume.G
 	for w := range workers {
 		wg.Go(func() {
 			u := upsampler{semantic: semantic, class: class, names: names, inv: inv}
-			for k := w; k < native.Size[2]; k += workers {
+			for k := w; k < native.Size[2] && ctx.Err() == nil; k += workers {
 				u.slice(out, k)
 			}
 		})

@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"context"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -111,7 +112,7 @@ func TestAssemble_GivesEveryStructureItsNameOnTheNativeGrid(t *testing.T) {
 		native := c.q.sagittal(c.perm, c.sign)
 		grid := CanonicalGrid(native, [3]int{64, 96, 15}, [3]float64{3, 3, 4})
 		a := answerFor(c.q.mask(grid), 0.7, asTold)
-		got, flags := Assemble(a.semantic, a.level, a.grid, native)
+		got, flags := Assemble(context.Background(), a.semantic, a.level, a.grid, native)
 		want := c.q.mask(native)
 		if len(flags) != 0 {
 			t.Errorf("%s: flags %s", name, flagText(flags))
@@ -132,7 +133,7 @@ func TestAssemble_HoldsTheSacrumAgainstAFewWrongNames(t *testing.T) {
 		}
 		return s
 	})
-	got, _ := Assemble(a.semantic, a.level, a.grid, a.grid)
+	got, _ := Assemble(context.Background(), a.semantic, a.level, a.grid, a.grid)
 	for _, s := range []spine.Structure{spine.L1, spine.L2, spine.L3, spine.DiscL3L4, spine.L5} {
 		if d := dice(got, truth, s); d < 0.9 {
 			t.Errorf("Dice of %s is %.3f", s, d)
@@ -143,7 +144,7 @@ func TestAssemble_HoldsTheSacrumAgainstAFewWrongNames(t *testing.T) {
 func TestAssemble_FlagsACountThatContradictsTheSacrum(t *testing.T) {
 	truth := upright.mask(netGrid())
 	a := answerFor(truth, 0.5, oneHigher) // such as six lumbar vertebrae
-	_, flags := Assemble(a.semantic, a.level, a.grid, a.grid)
+	_, flags := Assemble(context.Background(), a.semantic, a.level, a.grid, a.grid)
 	if !strings.Contains(flagText(flags), "numbering") {
 		t.Errorf("flags: %q", flagText(flags))
 	}
@@ -152,7 +153,7 @@ func TestAssemble_FlagsACountThatContradictsTheSacrum(t *testing.T) {
 func TestAssemble_LeavesAPlaceForAMissedVertebra(t *testing.T) {
 	truth := remove(upright.mask(netGrid()), spine.L3)
 	a := answerFor(truth, 0.5, asTold)
-	got, flags := Assemble(a.semantic, a.level, a.grid, a.grid)
+	got, flags := Assemble(context.Background(), a.semantic, a.level, a.grid, a.grid)
 	for _, s := range []spine.Structure{spine.L2, spine.DiscL2L3, spine.DiscL3L4, spine.L4} {
 		if d := dice(got, truth, s); d < 0.9 {
 			t.Errorf("Dice of %s is %.3f", s, d)
@@ -166,7 +167,7 @@ func TestAssemble_LeavesAPlaceForAMissedVertebra(t *testing.T) {
 func TestAssemble_CountsByLookWithoutASacrum(t *testing.T) {
 	truth := remove(upright.mask(netGrid()), spine.S1, spine.DiscL5S1, spine.L5)
 	a := answerFor(truth, 0.5, asTold)
-	got, flags := Assemble(a.semantic, a.level, a.grid, a.grid)
+	got, flags := Assemble(context.Background(), a.semantic, a.level, a.grid, a.grid)
 	if d := dice(got, truth, spine.L4); d < 0.9 {
 		t.Errorf("Dice of L4 is %.3f", d)
 	}
@@ -185,7 +186,7 @@ func TestAssemble_KnowsASacrumThatWasTakenForAVertebra(t *testing.T) {
 			a.semantic[classVertebra*n+i] += 4
 		}
 	}
-	got, _ := Assemble(a.semantic, a.level, a.grid, a.grid)
+	got, _ := Assemble(context.Background(), a.semantic, a.level, a.grid, a.grid)
 	for _, s := range []spine.Structure{spine.S1, spine.DiscL5S1, spine.L5, spine.L1} {
 		if d := dice(got, truth, s); d < 0.9 {
 			t.Errorf("Dice of %s is %.3f", s, d)
@@ -206,7 +207,7 @@ func TestAssemble_DropsIslandsAwayFromTheSpine(t *testing.T) {
 		}
 	})
 	a := answerFor(seen, 0.5, asTold)
-	got, _ := Assemble(a.semantic, a.level, a.grid, a.grid)
+	got, _ := Assemble(context.Background(), a.semantic, a.level, a.grid, a.grid)
 	for _, s := range []spine.Structure{spine.L2, spine.L3, spine.Canal} {
 		if d := dice(got, truth, s); d < 0.95 {
 			t.Errorf("Dice of %s is %.3f", s, d)
@@ -223,7 +224,7 @@ func TestAssemble_PartsVertebraeThatRunTogether(t *testing.T) {
 		}
 	}
 	a := answerFor(merged, 0.5, asTold)
-	got, _ := Assemble(a.semantic, a.level, a.grid, a.grid)
+	got, _ := Assemble(context.Background(), a.semantic, a.level, a.grid, a.grid)
 	for _, s := range []spine.Structure{spine.L2, spine.L3, spine.L4, spine.L5} {
 		if d := dice(got, truth, s); d < 0.8 {
 			t.Errorf("Dice of %s is %.3f", s, d)
@@ -234,7 +235,7 @@ func TestAssemble_PartsVertebraeThatRunTogether(t *testing.T) {
 func TestAssemble_SaysWhenThereIsNoSpine(t *testing.T) {
 	g := netGrid()
 	a := answerFor(volume.NewLabelMap(g), 0.2, asTold)
-	mask, flags := Assemble(a.semantic, a.level, g, g)
+	mask, flags := Assemble(context.Background(), a.semantic, a.level, g, g)
 	for _, l := range mask.Data {
 		if l != 0 {
 			t.Fatal("something was labelled")
@@ -242,6 +243,18 @@ func TestAssemble_SaysWhenThereIsNoSpine(t *testing.T) {
 	}
 	if !strings.Contains(flagText(flags), "No vertebra was found") {
 		t.Errorf("flags: %q", flagText(flags))
+	}
+}
+
+func TestAssemble_StopsWhenItIsCancelled(t *testing.T) {
+	a := answerFor(upright.mask(netGrid()), 0.5, asTold)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	mask, _ := Assemble(ctx, a.semantic, a.level, a.grid, a.grid)
+	for _, l := range mask.Data {
+		if l != 0 {
+			t.Fatal("it went on to label voxels")
+		}
 	}
 }
 

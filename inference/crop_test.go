@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -317,7 +318,7 @@ func TestAssemble_KeepsAPhantomsStructures(t *testing.T) {
 	c := phantom.Generate(5, phantom.Options{Small: true, Pathology: 0.5})
 	grid := CanonicalGrid(c.Truth.Grid, [3]int{128, 192, 16}, [3]float64{1.5, 1.5, 4})
 	a := answerFor(c.Truth.Resample(grid), 0.7, asTold)
-	got, flags := Assemble(a.semantic, a.level, grid, c.Truth.Grid)
+	got, flags := Assemble(context.Background(), a.semantic, a.level, grid, c.Truth.Grid)
 	if len(flags) != 0 {
 		t.Errorf("flags: %s", flagText(flags))
 	}

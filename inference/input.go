@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"context"
 	"errors"
 
 	"columna/spine"
@@ -46,12 +47,14 @@ func firstLoaded(study *spine.Study, plane spine.Plane, seqs ...spine.Sequence) 
 }
 
 // onGrid resamples a series and normalises what the grid shows of it; a missing
-// series gives zeros and 0.
-func onGrid(s *spine.Series, grid volume.Grid) (*volume.Volume, float32) {
+// series gives zeros and 0. It stops early when ctx ends.
+func onGrid(ctx context.Context, s *spine.Series, grid volume.Grid) (*volume.Volume, float32) {
 	if s == nil {
 		return volume.New(grid), 0
 	}
-	v := s.Volume.Resample(grid)
-	Normalise(v)
+	v := s.Volume.ResampleContext(ctx, grid)
+	if ctx.Err() == nil {
+		Normalise(v)
+	}
 	return v, 1
 }

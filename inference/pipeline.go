@@ -140,7 +140,10 @@ func (p *Pipeline) segmented(ctx context.Context, study *spine.Study, progress f
 		return nil, nil, err
 	}
 	base := MaskSeries(study)
-	mask, flags := Assemble(answer.semantic, answer.level, answer.grid, base.Volume.Grid)
+	mask, flags := Assemble(ctx, answer.semantic, answer.level, answer.grid, base.Volume.Grid)
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
 	a := &spine.Analysis{Models: []spine.ModelRef{ref(m)}, Mask: mask, MaskUID: base.UID}
 	a.Flags = append(append(InputFlags(study), flags...), coverageFlags(mask)...)
 	a.Seconds = map[string]float64{"segment": time.Since(began).Seconds()}

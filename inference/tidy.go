@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"context"
 	"fmt"
 
 	"columna/spine"
@@ -22,14 +23,14 @@ const (
 // spread names the unnamed voxels of bodies and discs from named neighbours of
 // their class, a few voxels far; what stays unnamed fitted nowhere and becomes
 // background.
-func spread(m *volume.LabelMap) {
+func spread(ctx context.Context, m *volume.LabelMap) {
 	var front []int
 	for n, l := range m.Data {
 		if l >= unnamedBody && namedNeighbour(m, n) != 0 {
 			front = append(front, n)
 		}
 	}
-	for round := 0; round < 8 && len(front) > 0; round++ {
+	for round := 0; round < 8 && len(front) > 0 && ctx.Err() == nil; round++ {
 		names := make([]uint8, len(front))
 		for f, n := range front {
 			names[f] = namedNeighbour(m, n)
@@ -90,14 +91,14 @@ type island struct {
 }
 
 // tidy removes small islands of every structure and fills holes in its slices.
-func tidy(m *volume.LabelMap) []island {
+func tidy(ctx context.Context, m *volume.LabelMap) []island {
 	var count [256]int
 	for _, l := range m.Data {
 		count[l]++
 	}
 	var removed []island
 	for s := spine.L1; s <= spine.MaxStructure; s++ {
-		if count[s] > 0 {
+		if count[s] > 0 && ctx.Err() == nil {
 			removed = append(removed, removeIslands(m, s)...)
 			fillHoles(m, uint8(s))
 		}

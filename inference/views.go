@@ -51,11 +51,11 @@ func newReading(ctx context.Context, study *spine.Study, spec models.Spec) (*rea
 	}
 	r := &reading{size: spec.SizeVox}
 	r.grid, r.views = planViews(base.Volume.Grid, spec.SizeVox, spec.SpacingMM)
-	r.t1, r.present[0] = onGrid(firstLoaded(study, spine.Sagittal, spine.T1), r.grid)
+	r.t1, r.present[0] = onGrid(ctx, firstLoaded(study, spine.Sagittal, spine.T1), r.grid)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	r.t2, r.present[1] = onGrid(fluidSeries(study), r.grid)
+	r.t2, r.present[1] = onGrid(ctx, fluidSeries(study), r.grid)
 	return r, ctx.Err()
 }
 

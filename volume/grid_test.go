@@ -1,6 +1,7 @@
 package volume
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -208,5 +209,20 @@ func TestLabels_RefusesHalves(t *testing.T) {
 		if _, err := v.Labels(); err == nil {
 			t.Errorf("%g was taken for a label", x)
 		}
+	}
+}
+
+func TestResampleContext_StopsWhenItIsCancelled(t *testing.T) {
+	v := New(Grid{Size: [3]int{4, 4, 4}, Affine: NewAffine(Vec3{1}, Vec3{0, 1}, Vec3{0, 0, 1}, Vec3{})})
+	for n := range v.Data {
+		v.Data[n] = 1
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	if got := v.ResampleContext(ctx, v.Grid); got.Data[63] != 1 {
+		t.Errorf("the last voxel is %g before it is cancelled", got.Data[63])
+	}
+	cancel()
+	if got := v.ResampleContext(ctx, v.Grid); got.Data[0] != 0 || got.Data[63] != 0 {
+		t.Error("it went on after it was cancelled")
 	}
 }

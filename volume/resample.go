@@ -1,6 +1,9 @@
 package volume
 
-import "math"
+import (
+	"context"
+	"math"
+)
 
 // Sample reads the volume at a continuous voxel index by trilinear
 // interpolation. Outside, beyond half a voxel, it is ok=false.
@@ -40,7 +43,11 @@ func (v *Volume) Sample(vox Vec3) (value float32, ok bool) {
 // target voxels are larger than the source's, several evenly spaced points of
 // each target voxel are averaged, so that thick slices are averages and not
 // picks.
-func (v *Volume) Resample(to Grid) *Volume {
+func (v *Volume) Resample(to Grid) *Volume { return v.ResampleContext(context.Background(), to) }
+
+// ResampleContext is Resample that stops at the next slice when ctx ends; what it
+// returns then is worth nothing.
+func (v *Volume) ResampleContext(ctx context.Context, to Grid) *Volume {
 	out := New(to)
 	inv, err := v.Affine.Inverse()
 	if err != nil {
@@ -49,6 +56,9 @@ func (v *Volume) Resample(to Grid) *Volume {
 	offsets := subSamples(to, inv)
 	step := inv.linear(to.Affine.Column(0))
 	for k := range to.Size[2] {
+		if ctx.Err() != nil {
+			return out
+		}
 		for j := range to.Size[1] {
 			start := inv.Apply(to.ToWorld(Vec3{0, float64(j), float64(k)}))
 			row := out.Data[to.Index(0, j, k):][:to.Size[0]]
