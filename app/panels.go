@@ -114,6 +114,7 @@ func (p *panels) refresh() {
 	}
 	for _, l := range p.lines {
 		l.refresh(p.room, present[l.info.Structure])
+		l.refreshSure(p.room.session.Analysis())
 	}
 	p.refreshFlags()
 	p.refreshLesions()
@@ -206,10 +207,11 @@ func (r *room) goFlag(n int) {
 	r.focusActive()
 }
 
-// structureLine is one label: its colour and name, and an eye.
+// structureLine is one label: its colour and name, how sure the AI was, and an eye.
 type structureLine struct {
 	info spine.StructureInfo
 	pick *flat
+	sure *canvas.Text
 	eye  *flat
 	root *fyne.Container
 }
@@ -218,13 +220,15 @@ func newStructureLine(r *room, info spine.StructureInfo) *structureLine {
 	l := &structureLine{info: info}
 	l.pick = newFlat(strings.ToUpper(info.Name[:1])+info.Name[1:], labelKey(info.Structure), func() { r.pick(info.Structure); r.focusActive() })
 	l.pick.Swatch = info.Color
+	l.sure = text("", 11, assets.Dark().Quiet)
+	l.sure.Alignment = fyne.TextAlignTrailing
 	l.eye = centered("shown", func() {
 		r.overlay.SetVisible(info.Structure, !r.overlay.Visible(info.Structure))
 		r.panel.refreshOverlay()
 		r.redraw()
 		r.focusActive()
 	})
-	l.root = container.New(parts{[]float32{1, 0}}, l.pick, container.New(column{58}, l.eye))
+	l.root = container.New(parts{[]float32{1, 0, 0}}, l.pick, container.New(column{40}, l.sure), container.New(column{58}, l.eye))
 	return l
 }
 
@@ -242,4 +246,20 @@ func (l *structureLine) refresh(r *room, present bool) {
 	l.eye.On = false
 	l.pick.Refresh()
 	l.eye.Refresh()
+}
+
+// refreshSure says how sure the AI was of the structure in its own mask, whatever the
+// reader has drawn since; little confidence has a mark besides its colour.
+func (l *structureLine) refreshSure(a *spine.Analysis) {
+	words, ink := "", assets.Dark().Quiet
+	if a != nil {
+		if sure, ok := a.Confidence[l.info.Structure]; ok {
+			words = fmt.Sprintf("%.0f %%", 100*sure)
+			if sure < spine.LowConfidence {
+				words, ink = "! "+words, assets.Dark().Warning
+			}
+		}
+	}
+	l.sure.Color = ink
+	say(l.sure, words)
 }

@@ -44,6 +44,7 @@ func TestRoom(t *testing.T) {
 	t.Run("a click sets the linked point", r.clicks)
 	t.Run("a lesion box is as deep as it is wide", r.box)
 	t.Run("a large pane takes all of the grid", r.large)
+	t.Run("structures say how sure the AI was", r.sure)
 	t.Run("the screens are drawn without a display", r.screens)
 }
 
@@ -163,6 +164,17 @@ func (r *reader) large(t *testing.T) {
 	r.room().escape()
 	if !r.pane(paneT1).Visible() {
 		t.Error("Escape did not bring the others back")
+	}
+}
+
+func (r *reader) sure(t *testing.T) {
+	a := r.room().session.Analysis()
+	a.Confidence = map[spine.Structure]float64{spine.L3: 0.934, spine.L4: 0.61}
+	r.room().panel.refresh()
+	for s, want := range map[spine.Structure]string{spine.L3: "93 %", spine.L4: "! 61 %", spine.L5: ""} {
+		if got := r.room().panel.lines[s-1].sure.Text; got != want {
+			t.Errorf("%s says %q, want %q", s, got, want)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/png"
 	"io"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -234,8 +235,8 @@ func (e *env) printAnalysis(a *spine.Analysis) error {
 		return err
 	}
 	rows := [][]string{}
-	for _, s := range structuresJSON(a.Mask) {
-		rows = append(rows, []string{s.Name, fmt.Sprintf("%.1f cm3", s.VolumeMM3/1000)})
+	for _, s := range structuresJSON(a) {
+		rows = append(rows, []string{s.Name, fmt.Sprintf("%.1f cm3", s.VolumeMM3/1000), sureWords(float64(s.Confidence))})
 	}
 	if err := e.table(rows); err != nil {
 		return err
@@ -244,6 +245,17 @@ func (e *env) printAnalysis(a *spine.Analysis) error {
 		fmt.Fprintf(e.out, "look: %s\n", f.Text)
 	}
 	return nil
+}
+
+// sureWords is a confidence as text, "" where it is not known.
+func sureWords(confidence float64) string {
+	switch {
+	case math.IsNaN(confidence):
+		return ""
+	case confidence < spine.LowConfidence:
+		return fmt.Sprintf("%.0f %% sure: look at it", 100*confidence)
+	}
+	return fmt.Sprintf("%.0f %% sure", 100*confidence)
 }
 
 // worksheet is the five by five table: what the AI says, with its probability.

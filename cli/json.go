@@ -91,16 +91,21 @@ type structureJSON struct {
 	Name        string      `json:"name"`
 	VolumeMM3   float64     `json:"volume_mm3"`
 	CentroidLPS volume.Vec3 `json:"centroid_lps_mm"`
+	Confidence  number      `json:"confidence"` // the network's mean probability inside it
 }
 
-func structuresJSON(m *volume.LabelMap) []structureJSON {
+func structuresJSON(a *spine.Analysis) []structureJSON {
 	out := []structureJSON{}
-	if m == nil {
+	if a.Mask == nil {
 		return out
 	}
-	for _, x := range m.Measures() {
-		if x.Label != 0 {
-			out = append(out, structureJSON{x.Label, spine.Structure(x.Label).String(), x.VolumeMM3, x.Centroid})
+	for _, x := range a.Mask.Measures() {
+		if s := spine.Structure(x.Label); s != spine.Background {
+			sure, ok := a.Confidence[s]
+			if !ok {
+				sure = math.NaN()
+			}
+			out = append(out, structureJSON{x.Label, s.String(), x.VolumeMM3, x.Centroid, number(sure)})
 		}
 	}
 	return out
@@ -163,7 +168,7 @@ type analysisJSON struct {
 
 func newAnalysisJSON(caseID int64, a *spine.Analysis) analysisJSON {
 	j := analysisJSON{
-		Case: caseID, Models: a.Models, Structures: structuresJSON(a.Mask), Grades: gradesJSON(a.Grades),
+		Case: caseID, Models: a.Models, Structures: structuresJSON(a), Grades: gradesJSON(a.Grades),
 		Lesions: lesionsJSON(a.Lesions), Measures: measuresJSON(a.Mask), Flags: a.Flags,
 	}
 	j.Seconds = map[string]float64{"load": 0, "segment": 0, "grade": 0, "gradcam": 0, "total": 0}

@@ -110,8 +110,11 @@ func needNetworks(t *testing.T) {
 // analysed is the part of analyze's JSON that the tests look at.
 type analysed struct {
 	Models     []struct{ Name, SHA256 string }
-	Structures []struct{ Name string }
-	Grades     []struct {
+	Structures []struct {
+		Name       string
+		Confidence float64
+	}
+	Grades []struct {
 		Condition, Level, Grade string
 		Reason                  string
 		Probabilities           map[string]float64
@@ -137,6 +140,11 @@ func TestRoad_AnalysisFillsTheWorksheetAndLeavesAsFiles(t *testing.T) {
 	}
 	if len(a.Measures) == 0 || a.Measures[0].DiscHeight < 2 || a.Measures[0].DiscHeight > 30 {
 		t.Errorf("measured: %+v", a.Measures)
+	}
+	for _, s := range a.Structures {
+		if s.Confidence <= 0 || s.Confidence > 1 {
+			t.Errorf("the network is %g sure of %s", s.Confidence, s.Name)
+		}
 	}
 	for _, part := range []string{"load", "segment", "grade", "gradcam", "total"} {
 		if s, ok := a.Seconds[part]; !ok || s < 0 || s > a.Seconds["total"] {

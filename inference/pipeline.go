@@ -144,7 +144,7 @@ func (p *Pipeline) segmented(ctx context.Context, study *spine.Study, progress f
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	a := &spine.Analysis{Models: []spine.ModelRef{ref(m)}, Mask: mask, MaskUID: base.UID}
+	a := &spine.Analysis{Models: []spine.ModelRef{ref(m)}, Mask: mask, MaskUID: base.UID, Confidence: confidences(mask, answer)}
 	a.Flags = append(append(InputFlags(study), flags...), coverageFlags(mask)...)
 	a.Seconds = map[string]float64{"segment": time.Since(began).Seconds()}
 	a.Seconds["total"] = a.Seconds["segment"]

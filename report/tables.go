@@ -109,7 +109,7 @@ func (d document) notes(w worksheet) {
 	}
 }
 
-// structures lists the volumes of the mask.
+// structures lists the volumes of the mask and how sure the network was of each.
 func (d document) structures(a *spine.Analysis) {
 	if a.Mask == nil {
 		return
@@ -123,11 +123,27 @@ func (d document) structures(a *spine.Analysis) {
 			ends = 1
 		}
 		s := spine.Structure(m.Label)
-		d.pdf.CellFormat(column, 4.5, fmt.Sprintf("%s  %.1f ml", s, m.VolumeMM3/1000), "", ends, "L", false, 0, "")
+		d.pdf.CellFormat(column, 4.5, fmt.Sprintf("%s  %.1f ml%s", s, m.VolumeMM3/1000, sureWords(a, s)), "", ends, "L", false, 0, "")
 	}
 	if d.pdf.GetX() > margin+1 {
 		d.pdf.Ln(4.5)
 	}
+	if len(a.Confidence) > 0 {
+		d.font("", 7.5)
+		d.pdf.CellFormat(inner, 4, fmt.Sprintf("In brackets the network's mean probability inside; ! marks what is under %.2f.", spine.LowConfidence), "", 1, "L", false, 0, "")
+	}
+}
+
+// sureWords is the network's confidence in a structure, "" where it is not known.
+func sureWords(a *spine.Analysis, s spine.Structure) string {
+	sure, ok := a.Confidence[s]
+	switch {
+	case !ok:
+		return ""
+	case sure < spine.LowConfidence:
+		return fmt.Sprintf("  (%.2f !)", sure)
+	}
+	return fmt.Sprintf("  (%.2f)", sure)
 }
 
 // lesions lists each with its three most probable classes.

@@ -55,11 +55,18 @@ type Analysis struct {
 	Models  []ModelRef
 	Mask    *volume.LabelMap // on the grid of the series MaskSeriesUID
 	MaskUID string           // SeriesInstanceUID whose grid the mask lies on
-	Grades  []GradeFinding   // 25, in the order of condition then level
-	Lesions []LesionFinding
-	Flags   []Flag
-	Seconds map[string]float64 // load, segment, grade, gradcam, total
+	// Confidence is the mean probability of each structure of Mask inside it, 0 to 1; nil
+	// where no network drew the mask.
+	Confidence map[Structure]float64
+	Grades     []GradeFinding // 25, in the order of condition then level
+	Lesions    []LesionFinding
+	Flags      []Flag
+	Seconds    map[string]float64 // load, segment, grade, gradcam, total
 }
+
+// LowConfidence is the confidence under which a structure should be looked at:
+// see docs/postprocessing.md for how often its mask is then poor.
+const LowConfidence = 0.8
 
 // ReaderState is how far the human reading has come.
 type ReaderState string

@@ -10,11 +10,13 @@ import (
 // document is the stored form of an analysis: words instead of numbers, so that
 // it stays readable when the code's numbers move.
 type document struct {
-	Models  []spine.ModelRef   `json:"models"`
-	Grades  []gradeDocument    `json:"grades"`
-	Lesions []lesionDocument   `json:"lesions"`
-	Flags   []spine.Flag       `json:"flags"`
-	Seconds map[string]float64 `json:"seconds"`
+	Models  []spine.ModelRef `json:"models"`
+	Grades  []gradeDocument  `json:"grades"`
+	Lesions []lesionDocument `json:"lesions"`
+	Flags   []spine.Flag     `json:"flags"`
+	// Confidence is by label; results stored before it was known have none.
+	Confidence map[spine.Structure]float64 `json:"confidence,omitempty"`
+	Seconds    map[string]float64          `json:"seconds"`
 }
 
 type gradeDocument struct {
@@ -33,7 +35,7 @@ type lesionDocument struct {
 }
 
 func encodeDocument(a *spine.Analysis) ([]byte, error) {
-	d := document{Models: a.Models, Flags: a.Flags, Seconds: a.Seconds}
+	d := document{Models: a.Models, Flags: a.Flags, Confidence: a.Confidence, Seconds: a.Seconds}
 	for _, g := range a.Grades {
 		if err := validCell(g.Condition, g.Level); err != nil {
 			return nil, err
@@ -63,7 +65,7 @@ func decodeDocument(b []byte) (*spine.Analysis, error) {
 	if err := json.Unmarshal(b, &d); err != nil {
 		return nil, fmt.Errorf("the stored result is damaged: %w", err)
 	}
-	a := &spine.Analysis{Models: d.Models, Flags: d.Flags, Seconds: d.Seconds}
+	a := &spine.Analysis{Models: d.Models, Flags: d.Flags, Confidence: d.Confidence, Seconds: d.Seconds}
 	for _, g := range d.Grades {
 		f, err := parseCell(g.Condition, g.Level, g.Grade)
 		if err != nil {

@@ -74,12 +74,13 @@ func added(t testing.TB, db *DB, n int) int64 {
 
 func analysis() *spine.Analysis {
 	a := &spine.Analysis{
-		Models:  []spine.ModelRef{{Name: "gfssnet", SHA256: "3fa9"}, {Name: "stenosisnet", SHA256: "77aa"}},
-		Mask:    mask(1),
-		MaskUID: "1.2.1",
-		Flags:   []spine.Flag{{Kind: "levels", Text: "six lumbar vertebrae", LPS: &volume.Vec3{1, 2, 3}}},
-		Seconds: map[string]float64{"total": 12.5},
-		Lesions: []spine.LesionFinding{{Box: spine.Box{Min: volume.Vec3{1}, Max: volume.Vec3{2, 3, 4}}, Probabilities: [6]float64{0.5, 0.1, 0.1, 0.1, 0.1, 0.1}, Level: spine.L4}},
+		Models:     []spine.ModelRef{{Name: "gfssnet", SHA256: "3fa9"}, {Name: "stenosisnet", SHA256: "77aa"}},
+		Mask:       mask(1),
+		MaskUID:    "1.2.1",
+		Flags:      []spine.Flag{{Kind: "levels", Text: "six lumbar vertebrae", LPS: &volume.Vec3{1, 2, 3}}},
+		Seconds:    map[string]float64{"total": 12.5},
+		Confidence: map[spine.Structure]float64{spine.L3: 0.93, spine.Canal: 0.71},
+		Lesions:    []spine.LesionFinding{{Box: spine.Box{Min: volume.Vec3{1}, Max: volume.Vec3{2, 3, 4}}, Probabilities: [6]float64{0.5, 0.1, 0.1, 0.1, 0.1, 0.1}, Level: spine.L4}},
 	}
 	for c := range spine.Condition(spine.ConditionCount) {
 		for l := range spine.Level(spine.LevelCount) {

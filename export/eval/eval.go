@@ -126,6 +126,7 @@ func Measure(c *Case, a *spine.Analysis) Record {
 	r := Record{Set: c.Set, ID: c.ID, Patient: c.Patient, Models: a.Models, Seconds: a.Seconds}
 	if c.Truth.Mask != nil {
 		r.measureMask(&c.Truth, a.Mask)
+		r.noteConfidence(a.Confidence)
 	}
 	r.Discs = measureDiscs(c, a.Mask)
 	r.Cells = cells(c.Truth.Grades, a.Grades)

@@ -56,6 +56,7 @@ func (s *Summary) spineFigures(b *bootstrap, add adder) {
 	add("levels_in_order", "share", "studies whose levels run in order without a gap", share(func(s *Spine) int { return toInt(s.InOrder) }, one))
 	add("islands", "", "islands outside the spine, per study", mean(func(s *Spine) float64 { return float64(s.Islands) }))
 	add("islands_mm3", "mm³", "volume of islands outside the spine, per study", mean(func(s *Spine) float64 { return s.IslandsMM3 }))
+	add("confidence_dice", "", "rank correlation of a structure's confidence with its Dice", b.of(masked, confidenceDice))
 	add("voxel_ece", "", "calibration error of voxels in the box around the spine", b.of(
 		func(r *Record) bool { return len(r.Voxels) > 0 }, func(records []*Record) float64 { return binECE(voxelReliability(records)) }))
 }

@@ -115,7 +115,8 @@ func levelScores(truth, pred *volume.LabelMap) []Score {
 }
 
 func score(name string, s volume.LabelScore) Score {
-	return Score{name, Number(s.Dice), Number(s.IoU), Number(s.HD95MM), Number(s.ASSDMM), s.RefVoxels, s.PredVoxels}
+	return Score{Name: name, Dice: Number(s.Dice), IoU: Number(s.IoU), HD95MM: Number(s.HD95MM), ASSDMM: Number(s.ASSDMM),
+		RefVoxels: s.RefVoxels, PredVoxels: s.PredVoxels}
 }
 
 // chain is the structures that have a name of their own, from the top.

@@ -37,6 +37,8 @@ type Score struct {
 	ASSDMM     Number `json:"assd_mm"`
 	RefVoxels  int    `json:"reference_voxels"`
 	PredVoxels int    `json:"predicted_voxels"`
+	// Confidence is how sure the network was of it, 0 where it did not say.
+	Confidence float64 `json:"confidence,omitempty"`
 }
 
 // missing reports a structure that the truth has and the mask lacks.
