@@ -77,11 +77,19 @@ func (n *network) infer(ctx context.Context, in map[string]ort.Tensor) (map[stri
 	if err != nil {
 		return nil, nil, err
 	}
-	out, err := s.Run(ctx, in)
+	out, err := s.Run(ctx, fitting(s, in))
 	if err != nil {
 		return nil, nil, n.wrap(ctx, err)
 	}
 	return out, m, nil
+}
+
+// fitting leaves out the clinical features where the network was built without them.
+func fitting(s *ort.Session, in map[string]ort.Tensor) map[string]ort.Tensor {
+	if !slices.ContainsFunc(s.Inputs(), func(io ort.IO) bool { return io.Name == "tabular" }) {
+		delete(in, "tabular")
+	}
+	return in
 }
 
 // explain runs the Grad-CAM graph; targets that in does not name are zero.
@@ -95,7 +103,7 @@ func (n *network) explain(ctx context.Context, in map[string]ort.Tensor) (map[st
 			in[io.Name] = zeros(io.Shape)
 		}
 	}
-	out, err := s.Run(ctx, in)
+	out, err := s.Run(ctx, fitting(s, in))
 	if err != nil {
 		return nil, nil, n.wrap(ctx, err)
 	}

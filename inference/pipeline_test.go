@@ -15,9 +15,9 @@ import (
 )
 
 // freshModel builds a network of the compact preset with untrained weights.
-func freshModel(t *testing.T, name string) *models.Model {
+func freshModel(t *testing.T, name string, without ...string) *models.Model {
 	t.Helper()
-	n, err := nets.New(name, "compact")
+	n, err := nets.New(name, "compact", without...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,15 @@ func checkHeatmap(t *testing.T, h *Heatmap) {
 }
 
 func TestPipeline_ClassifiesALesionAndExplainsIt(t *testing.T) {
-	p := freshPipeline(t, LesionNet)
+	for _, without := range [][]string{nil, {"tabular", "self-loss"}} {
+		p := freshPipeline(t)
+		p.lesion.model = freshModel(t, LesionNet, without...)
+		classifiesAndExplains(t, p)
+	}
+}
+
+func classifiesAndExplains(t *testing.T, p *Pipeline) {
+	t.Helper()
 	study := upright.study(standard, forward)
 	mask := upright.mask(study.Series[1].Volume.Grid)
 	box := spine.Box{Min: upright.world(volume.Vec3{-8, -8, 82}), Max: upright.world(volume.Vec3{8, 8, 92})}

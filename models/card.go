@@ -38,7 +38,7 @@ func (p Port) String() string {
 // Lines is the card for a reader, a name and a text each.
 func (s *Spec) Lines() [][2]string {
 	list := [][2]string{
-		{"net", s.Name}, {"preset", s.Preset}, {"kind", s.Kind},
+		{"net", s.Name}, {"preset", s.Preset}, {"without", strings.Join(s.Without, ", ")}, {"kind", s.Kind},
 		{"inputs", joined(s.Inputs)}, {"outputs", joined(s.Outputs)}, {"sizes", s.Sizes},
 		{"labels", strings.Join(s.Labels, ", ")},
 		{"parameters", fmt.Sprint(s.Parameters)}, {"gflops", fmt.Sprintf("%.4g, of the network for one sample", s.GFLOPs)},
@@ -47,7 +47,7 @@ func (s *Spec) Lines() [][2]string {
 	}
 	if s.SpacingMM != [3]float64{} {
 		grid := fmt.Sprintf("%v voxels of %.4g mm along i, j, k (columns, rows, slices)", s.SizeVox, s.SpacingMM)
-		list = slices.Insert(list, 6, [2]string{"grid", grid})
+		list = slices.Insert(list, 7, [2]string{"grid", grid})
 	}
 	return slices.DeleteFunc(list, func(l [2]string) bool { return l[1] == "" })
 }

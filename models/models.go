@@ -32,7 +32,8 @@ type Port struct {
 type Spec struct {
 	Name       string             `json:"net"`
 	Preset     string             `json:"preset"`
-	Kind       string             `json:"kind,omitempty"` // one of Kinds
+	Without    []string           `json:"without,omitempty"` // modules of the network that were left out
+	Kind       string             `json:"kind,omitempty"`    // one of Kinds
 	Inputs     []Port             `json:"inputs"`
 	Outputs    []Port             `json:"outputs"`
 	Sizes      string             `json:"sizes,omitempty"` // which sizes may change, and how

@@ -38,26 +38,30 @@ type Net interface {
 type entry struct {
 	name    string
 	presets []string
-	build   func(preset string) (Net, error)
+	modules []string // that it can do without
+	build   func(preset string, without []string) (Net, error)
 }
 
 func registry() []entry {
 	usual := []string{"compact", "paper"}
 	return []entry{
-		{"gfssnet", []string{"compact", "fine", "paper"}, from(GFSSNetPreset, NewGFSSNet)},
-		{"desamba", usual, from(DeSambaPreset, NewDeSamba)},
-		{"stenosisnet", usual, from(StenosisPreset, NewStenosisNet)},
-		{"unet", unetPresets(), from(UNetPreset, NewUNet)},
-		{"unet3plus", unet3PlusPresets(), from(UNet3PlusPreset, NewUNet3Plus)},
-		{"transunet", transUNetPresets(), from(TransUNetPreset, NewTransUNet)},
+		known("gfssnet", []string{"compact", "fine", "paper"}, GFSSNetPreset, NewGFSSNet, gfssnetModules()),
+		known("desamba", usual, DeSambaPreset, NewDeSamba, desambaModules()),
+		known("stenosisnet", usual, StenosisPreset, NewStenosisNet, stenosisModules()),
+		known("unet", unetPresets(), UNetPreset, NewUNet, nil),
+		known("unet3plus", unet3PlusPresets(), UNet3PlusPreset, NewUNet3Plus, nil),
+		known("transunet", transUNetPresets(), TransUNetPreset, NewTransUNet, nil),
 	}
 }
 
-// from joins a network's presets and its constructor.
-func from[C any, N Net](preset func(string) (C, error), build func(C) (N, error)) func(string) (Net, error) {
-	return func(name string) (Net, error) {
+// known joins a network's presets, its modules and its constructor.
+func known[C any, N Net](net string, presets []string, preset func(string) (C, error), build func(C) (N, error), modules []module[C]) entry {
+	return entry{net, presets, namesOf(modules), func(name string, without []string) (Net, error) {
 		cfg, err := preset(name)
 		if err != nil {
+			return nil, err
+		}
+		if err := leaveOut(net, &cfg, modules, without); err != nil {
 			return nil, err
 		}
 		n, err := build(cfg)
@@ -65,7 +69,7 @@ func from[C any, N Net](preset func(string) (C, error), build func(C) (N, error)
 			return nil, err
 		}
 		return n, nil
-	}
+	}}
 }
 
 // Names lists the networks.
@@ -87,11 +91,12 @@ func Presets(name string) []string {
 	return nil
 }
 
-// New returns the network called name with the sizes called preset.
-func New(name, preset string) (Net, error) {
+// New returns the network called name with the sizes called preset, whole or without
+// some of its Modules.
+func New(name, preset string, without ...string) (Net, error) {
 	for _, e := range registry() {
 		if e.name == name {
-			return e.build(preset)
+			return e.build(preset, without)
 		}
 	}
 	return nil, fmt.Errorf("no network %q: choose one of %s", name, strings.Join(Names(), ", "))
