@@ -12,11 +12,32 @@ import (
 	"columna/export/train"
 )
 
+// without is the flag that leaves modules out; "" for a whole network.
+func without(modules []string) string {
+	if len(modules) == 0 {
+		return ""
+	}
+	return " --without " + strings.Join(modules, ",")
+}
+
+// names reads names between commas.
+func names(into *[]string) func(string) error {
+	return func(text string) error {
+		for _, name := range strings.Split(text, ",") {
+			if name = strings.TrimSpace(name); name != "" {
+				*into = append(*into, name)
+			}
+		}
+		return nil
+	}
+}
+
 // trainNet trains or goes on training. Its standard output is one JSON line an
 // epoch, with --json or without.
 func trainNet(e *env, args []string) error {
 	o := train.Options{Log: e.out}
 	e.flags.StringVar(&o.Preset, "preset", "compact", "sizes of the network")
+	e.flags.Func("without", "modules of the network to leave out, such as fdconv,gcn; an unknown name lists them", names(&o.Without))
 	e.flags.StringVar(&o.Dir, "dir", "", "run folder, runs/NET if not given")
 	e.flags.StringVar(&o.From, "from", "", "ONNX model of the same network whose weights a new run begins with")
 	e.flags.StringVar(&o.SPIDER, "spider", "", "folder of SPIDER studies, validated on all that are held out")
@@ -53,7 +74,7 @@ func trainNet(e *env, args []string) error {
 	started := time.Now()
 	if err := train.Start(e.ctx, o); err != nil {
 		if errors.Is(err, context.Canceled) {
-			return fmt.Errorf("training stopped; columna train %s --dir %s goes on from its checkpoint", o.Net, o.Dir)
+			return fmt.Errorf("training stopped; columna train %s%s --dir %s goes on from its checkpoint", o.Net, without(o.Without), o.Dir)
 		}
 		return err
 	}

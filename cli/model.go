@@ -23,6 +23,8 @@ func buildModel(e *env, args []string) error {
 	seed := e.flags.Uint64("seed", 1, "seed of the weights: the same seed gives the same file")
 	o := train.FileOptions{}
 	e.flags.StringVar(&o.Kind, "kind", models.Inference, "one of "+strings.Join(models.Kinds(), ", "))
+	var leave []string
+	e.flags.Func("without", "modules of the network to leave out, such as fdconv,gcn", names(&leave))
 	batch := e.flags.String("batch", "", "samples at a time, or dynamic for any number; a training step's is fixed")
 	e.flags.IntVar(&o.Opset, "opset", graph.DefaultOpset, "version of the ONNX operators, 17 to 20")
 	e.flags.BoolVar(&o.Fixed, "fixed-size", false, "keep the preset's volume size where the network could leave it open; runs faster")
@@ -39,7 +41,7 @@ func buildModel(e *env, args []string) error {
 	if o.Opset < 17 || o.Opset > 20 {
 		return badUsage("--opset %d: choose 17 to 20", o.Opset)
 	}
-	net, err := nets.New(words[0], *preset)
+	net, err := nets.New(words[0], *preset, leave...)
 	if err != nil {
 		return badUsage("%v", err)
 	}

@@ -64,7 +64,7 @@ func Fresh(net nets.Net, seed uint64, o FileOptions) (*graph.Model, models.Spec,
 
 // write makes a file with the card inside.
 func write(net nets.Net, w graph.Weights, o FileOptions, know func(*models.Spec)) (*graph.Model, models.Spec, error) {
-	spec := models.Spec{Name: net.Name(), Preset: net.Preset(), Kind: o.Kind, Temperature: 1, Opset: o.Opset}
+	spec := models.Spec{Name: net.Name(), Preset: net.Preset(), Without: nets.Without(net), Kind: o.Kind, Temperature: 1, Opset: o.Opset}
 	if spec.Opset == 0 {
 		spec.Opset = graph.DefaultOpset
 	}

@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"math"
+	"slices"
 
 	"columna/export/graph"
 	"columna/export/loss"
@@ -111,6 +112,9 @@ func (t *LesionTask) tensors(seq [3][]float32, present, tab []float32, batch int
 		"present": {Shape: []int{batch, 3}, Data: present},
 		"tabular": {Shape: []int{batch, 8}, Data: tab},
 	}
+	if slices.Contains(nets.Without(t.net), "tabular") {
+		delete(in, "tabular")
+	}
 	for q, name := range []string{"t1", "t2", "t2fs"} {
 		in[name] = ort.Tensor{Shape: []int{batch, 1, t.d, t.h, t.w}, Data: seq[q]}
 	}
@@ -126,7 +130,7 @@ func (t *LesionTask) Validate(ctx context.Context, w graph.Weights) (Validation,
 	}
 	defer s.Close()
 	var hit, all [spine.LesionClassCount]float64
-	top3 := 0.0
+	top3, found := 0.0, ward{}
 	held := t.held
 	if t.late != nil {
 		late, err := t.late.wait(ctx)
@@ -149,8 +153,12 @@ func (t *LesionTask) Validate(ctx context.Context, w graph.Weights) (Validation,
 		if rank < 3 {
 			top3++
 		}
+		found.add("phantom", c.Patient, "top1", float64(one(rank == 0)))
+		found.add("phantom", c.Patient, "top3", float64(one(rank < 3)))
 	}
-	return lesionFigures(hit, all, top3), nil
+	v := lesionFigures(hit, all, top3)
+	v.Patients = found.patients()
+	return v, nil
 }
 
 // rankOf counts the classes more probable than class.

@@ -8,9 +8,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 
 	"columna/export/dataset"
+	"columna/export/nets"
 )
 
 // runRecord is config.json: what a run was made of. The data and the split are those
@@ -18,6 +21,7 @@ import (
 type runRecord struct {
 	Net         string            `json:"net"`
 	Preset      string            `json:"preset"`
+	Without     []string          `json:"without,omitempty"` // modules that were left out
 	TrainSeeds  uint64            `json:"train_seeds_from"`
 	HeldSeeds   uint64            `json:"held_seeds_from"`
 	Data        []dataset.Content `json:"data"`
@@ -80,7 +84,12 @@ const maxRecord = 256 << 20
 // record writes config.json, or adds a call to it. It refuses to go on with other
 // data, or another split, than the run began with.
 func record(o Options, r recipe, data *runData) error {
-	now := runRecord{Net: o.Net, Preset: o.Preset, TrainSeeds: trainSeeds, HeldSeeds: heldSeeds, Data: data.contents}
+	net, err := newNet(o, o.Net)
+	if err != nil {
+		return err
+	}
+	without := nets.Without(net)
+	now := runRecord{Net: o.Net, Preset: o.Preset, Without: without, TrainSeeds: trainSeeds, HeldSeeds: heldSeeds, Data: data.contents}
 	if data.split != nil {
 		now.SplitSHA256 = data.split.SHA256
 	}
@@ -102,6 +111,9 @@ func record(o Options, r recipe, data *runData) error {
 }
 
 func (r runRecord) changed(now runRecord) error {
+	if !slices.Equal(r.Without, now.Without) {
+		return fmt.Errorf("it began %s, not %s", words(r.Without), words(now.Without))
+	}
 	if len(r.Data) != len(now.Data) {
 		return fmt.Errorf("it began with %d data sets, not %d", len(r.Data), len(now.Data))
 	}
@@ -117,6 +129,14 @@ func (r runRecord) changed(now runRecord) error {
 		return errors.New("the split is another than it began with")
 	}
 	return nil
+}
+
+// words say which modules a network lacks.
+func words(without []string) string {
+	if len(without) == 0 {
+		return "with all modules"
+	}
+	return "without " + strings.Join(without, ", ")
 }
 
 func readRecord(path string) (r runRecord, err error) {

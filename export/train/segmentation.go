@@ -124,6 +124,7 @@ type SegmentationTask struct {
 	late        *later[map[string][]Segment]
 	seed        uint64
 	spacing     [3]float64
+	noise       []float64   // under which the held-out studies are measured too
 	sessions    ort.Options // of the validation
 	about       string
 	sets        []string // kinds of the real studies
@@ -485,7 +486,7 @@ func (t *SegmentationTask) Validate(ctx context.Context, w graph.Weights) (Valid
 		return Validation{}, err
 	}
 	defer s.Close()
-	v := Validation{Figures: map[string]float64{}}
+	v, found := Validation{Figures: map[string]float64{}}, ward{}
 	sets, n := map[string][]Segment{"phantom": t.held, "spider": t.realHeld}, 0.0
 	if t.late != nil {
 		late, err := t.late.wait(ctx)
@@ -499,25 +500,35 @@ func (t *SegmentationTask) Validate(ctx context.Context, w graph.Weights) (Valid
 		if len(set) == 0 {
 			continue
 		}
-		mean, err := t.measure(ctx, s, set, name, v.Figures)
+		mean, err := t.measure(ctx, s, set, name, 0, v.Figures, found)
 		if err != nil {
 			return v, err
 		}
 		v.Score += mean
 		n++
+		for _, noise := range t.noise {
+			if _, err := t.measure(ctx, s, set, noiseName(name, noise), noise, v.Figures, found); err != nil {
+				return v, err
+			}
+		}
 	}
 	v.Score /= n
+	v.Patients = found.patients()
 	return v, nil
 }
 
-// measure adds the mean Dice of each class over a set to figures.
-func (t *SegmentationTask) measure(ctx context.Context, s *ort.Session, set []Segment, name string, figures map[string]float64) (float64, error) {
+// measure adds the mean Dice of each class over a set, under noise if asked, to figures.
+func (t *SegmentationTask) measure(ctx context.Context, s *ort.Session, set []Segment, name string, noise float64, figures map[string]float64, found ward) (float64, error) {
 	sum, count := [semCount]float64{}, [semCount]float64{}
 	right, voxels := 0.0, 0.0
 	whole := crop{t.net, t.d, t.h, t.w}
 	classes, nodes := whole.classes(), whole.nodes()
 	for _, c := range set {
-		out, err := s.Run(ctx, t.feed(c))
+		in := t.feed(c)
+		if noise > 0 {
+			addNoise(in, c.Patient, noise)
+		}
+		out, err := s.Run(ctx, in)
 		if err != nil {
 			return 0, err
 		}
@@ -526,15 +537,16 @@ func (t *SegmentationTask) measure(ctx context.Context, s *ort.Session, set []Se
 			if d := diceOf(c.Labels, sem, class); !math.IsNaN(d) {
 				sum[class] += d
 				count[class]++
+				found.dice(name, c.Patient, class, d)
 			}
 		}
+		found.add(name, c.Patient, "ece", voxelECE(c, out["semantic"].Data, t.d, t.h, t.w))
 		r, n := levelHits(c, sem, node, nodes)
 		right, voxels = right+r, voxels+n
 	}
-	names := [semCount]string{"", "body", "disc", "canal", "sacrum", "posterior"}
 	for class := semBody; class < classes; class++ {
 		if count[class] > 0 {
-			figures[name+"_dice_"+names[class]] = sum[class] / count[class]
+			figures[name+"_dice_"+classNames()[class]] = sum[class] / count[class]
 		}
 	}
 	if voxels > 0 {
@@ -542,6 +554,19 @@ func (t *SegmentationTask) measure(ctx context.Context, s *ort.Session, set []Se
 	}
 	scored := min(classes-1, semCanal) // body and disc, and the canal where the network has it
 	return (figures[name+"_dice_body"] + figures[name+"_dice_disc"] + figures[name+"_dice_canal"]) / float64(scored), nil
+}
+
+func classNames() [semCount]string {
+	return [semCount]string{"", "body", "disc", "canal", "sacrum", "posterior"}
+}
+
+// dice adds the Dice of a class of a study; "dice" is over body and disc, as the
+// papers have it.
+func (w ward) dice(set, patient string, class int, dice float64) {
+	w.add(set, patient, "dice_"+classNames()[class], dice)
+	if class == semBody || class == semDisc {
+		w.add(set, patient, "dice", dice)
+	}
 }
 
 // feed is the network's input for a study as it is, without augmentation.

@@ -22,6 +22,7 @@ import (
 // Options choose a training run as the command line does.
 type Options struct {
 	Net, Preset string
+	Without     []string        `json:",omitempty"` // modules of the network that are left out
 	Dir         string          // run folder
 	From        string          // ONNX model of the same network whose weights a new run begins with, "" for fresh ones
 	SPIDER      string          // folder of SPIDER studies, validated on all that are held out; "" for none
@@ -29,23 +30,28 @@ type Options struct {
 	Cases       []dataset.Entry `json:"-"` // cases beside those of Data, such as accepted corrections
 	Split       string          // file of the patients' parts, split.json in the run folder if not given
 	Samples     int             // phantoms at a time, 0 = the network's default
+	Pool        string          `json:",omitempty"` // folder of phantoms that several runs share, made once; "": each run makes its own while it learns
+	Held        int             `json:",omitempty"` // phantoms to validate on, 0 = the network's default
+	Noise       []float64       `json:",omitempty"` // segmentation: noise under which the held-out studies are measured too, in deviations of the image
 	Steps       int             // 0 = the network's default
 	Limit       time.Duration   // wall clock, 0 = none
 	Threads     int
 	Provider    string                // where the networks run, as inference.Config has it
 	Notice      func(sentence string) `json:"-"`
 	Seed        uint64
-	Whole       bool      // segmentation: train on the whole grid, not on crops
-	Loss        string    // segmentation: one of loss.Names, "" for the recipe's
-	Spectral    float64   // segmentation: weight of the spectral correlation term, 0 = none
-	Mix         float64   // segmentation: share of batches of the whole grid between crops
-	Batch       int       // samples in a batch, 0 = the network's default
-	Accumulate  int       // batches of one optimiser step, 0 for one
-	LR          float64   // peak learning rate, 0 = the network's default
-	Schedule    string    // of the learning rate, one of Schedules
-	EMA         float64   // decay of the weights' running mean, 0 = none
-	Patience    int       // epochs without a better score, 0 = any number
-	Log         io.Writer `json:"-"`
+	Whole       bool                                      // segmentation: train on the whole grid, not on crops
+	Loss        string                                    // segmentation: one of loss.Names, "" for the recipe's
+	Spectral    float64                                   // segmentation: weight of the spectral correlation term, 0 = none
+	Mix         float64                                   // segmentation: share of batches of the whole grid between crops
+	Batch       int                                       // samples in a batch, 0 = the network's default
+	Accumulate  int                                       // batches of one optimiser step, 0 for one
+	LR          float64                                   // peak learning rate, 0 = the network's default
+	Schedule    string                                    // of the learning rate, one of Schedules
+	EMA         float64                                   // decay of the weights' running mean, 0 = none
+	Patience    int                                       // epochs without a better score, 0 = any number
+	Last        bool                                      `json:",omitempty"` // the last weights are kept, not those of the best score
+	Log         io.Writer                                 `json:"-"`
+	OnStep      func(step, steps int, left time.Duration) `json:"-"` // hears of every step
 }
 
 // recipe is what a network is taught with when nothing else is asked for.
@@ -65,6 +71,13 @@ func recipes() map[string]recipe {
 		"stenosisnet": {samples: 260, held: 30, steps: 4500, epoch: 150, batch: 16, uses: 75, rate: 1e-3, task: newStenosis},
 		"desamba":     {samples: 300, held: 60, steps: 1000, epoch: 100, batch: 6, uses: 6, rate: 5e-4, task: newLesion},
 	}
+}
+
+// Usual is what a network is taught with when nothing else is asked for: phantoms to
+// learn from and to validate on, and optimiser steps.
+func Usual(net string) (samples, held, steps int) {
+	r := recipes()[net]
+	return r.samples, r.held, r.steps
 }
 
 // heldSeeds is where the seeds of held-out phantoms begin; training seeds begin
@@ -94,6 +107,8 @@ func (o Options) Check() error {
 		return errors.New("a folder of SPIDER is given beside data sets: name it among them, as spider:FOLDER")
 	case len(o.Data)+len(o.Cases) > 0 && o.Net == "desamba":
 		return errors.New("desamba learns from phantoms alone: no data set has lesions with their primary tumour")
+	case !segments && len(o.Noise) > 0:
+		return fmt.Errorf("%s classifies: it is measured under noise for segmentation networks only", net.Name())
 	case !segments && (o.Whole || o.Mix != 0):
 		return fmt.Errorf("%s is not trained on crops of a grid: whole and mix are for segmentation networks", net.Name())
 	}
@@ -102,7 +117,7 @@ func (o Options) Check() error {
 
 func (o Options) checkNumbers() error {
 	switch {
-	case min(o.Samples, o.Steps, o.Batch, o.Accumulate, o.Patience) < 0 || o.LR < 0:
+	case min(o.Samples, o.Steps, o.Held, o.Batch, o.Accumulate, o.Patience) < 0 || o.LR < 0:
 		return errors.New("samples, steps, batch, accumulate, patience and learning rate cannot be negative")
 	case o.EMA < 0 || o.EMA >= 1:
 		return fmt.Errorf("the decay of the running mean is %g: choose one from 0 (none) to below 1, such as 0.999", o.EMA)
@@ -163,6 +178,7 @@ func readWeights(path string) (graph.Weights, error) {
 // with puts what was asked for in the recipe's place.
 func (r recipe) with(o Options) recipe {
 	r.samples, r.steps = cmp.Or(o.Samples, r.samples), cmp.Or(o.Steps, r.steps)
+	r.held = cmp.Or(o.Held, r.held)
 	r.batch, r.rate = cmp.Or(o.Batch, r.batch), cmp.Or(o.LR, r.rate)
 	return r
 }
@@ -170,8 +186,8 @@ func (r recipe) with(o Options) recipe {
 // config is the run that a recipe and options make.
 func (r recipe) config(o Options) Config {
 	return Config{Dir: o.Dir, Steps: r.steps, EpochLen: r.epoch, Accumulate: o.Accumulate,
-		LR: r.rate, Warmup: min(100, r.steps/10), Schedule: o.Schedule, ClipNorm: clipNorm, EMA: o.EMA, Patience: o.Patience, Seed: o.Seed,
-		Session: o.sessions(), Limit: o.Limit, Log: o.Log}
+		LR: r.rate, Warmup: min(100, r.steps/10), Schedule: o.Schedule, ClipNorm: clipNorm, EMA: o.EMA, Patience: o.Patience, Last: o.Last, Seed: o.Seed,
+		Session: o.sessions(), Limit: o.Limit, Log: o.Log, OnStep: o.OnStep}
 }
 
 // sessions are the options of every session of the run.
@@ -182,7 +198,7 @@ func (o Options) sessions() ort.Options {
 // cache names the file of a sample set, by everything that decides its content;
 // the 3 stands for what a sample holds.
 func (o Options) cache(kind string, first uint64, count int) string {
-	return filepath.Join(o.Dir, fmt.Sprintf("%s-%x-%d-3.samples", kind, first, count))
+	return filepath.Join(cmp.Or(o.Pool, o.Dir), fmt.Sprintf("%s-%x-%d-3.samples", kind, first, count))
 }
 
 func newNet(o Options, want string) (nets.Net, error) {
@@ -190,7 +206,7 @@ func newNet(o Options, want string) (nets.Net, error) {
 	if preset == "" {
 		preset = "compact"
 	}
-	n, err := nets.New(want, preset)
+	n, err := nets.New(want, preset, o.Without...)
 	if err != nil {
 		return nil, err
 	}
@@ -206,9 +222,12 @@ func newStenosis(s supply) (Task, error) {
 		limits: "Synthetic phantoms only: unvalidated on patients. Not a medical device."}
 	kind := fmt.Sprintf("stenosis-%d", t.size)
 	make_ := func(seed uint64) ([]StenosisSample, error) { return stenosisSamples(seed, t.size) }
-	phantoms := phantomStream(s, kind, make_, orderOfCrops)
+	phantoms, begun, err := phantomsOf(s, kind, make_, orderOfCrops)
+	if err != nil {
+		return nil, err
+	}
 	t.phantoms = phantoms
-	t.about = fmt.Sprintf("Crops of synthetic phantom studies, %d at a time", s.r.samples)
+	t.about = "Crops of synthetic phantom studies, " + s.count()
 	read := func(c *dataset.Case, e dataset.Entry) ([]StenosisSample, error) { return caseCrops(c, e, t.size), nil }
 	if s.data.any() {
 		t.cases = caseStream(s, pace{few: 8, keep: 400, uses: 25}, read, orderOfCrops)
@@ -217,7 +236,7 @@ func newStenosis(s supply) (Task, error) {
 		t.limits = "Phantoms and the data sets named; other scanners and populations are unvalidated. Not a medical device."
 	}
 	t.about += "."
-	t.late = heldOut(s, phantoms.begun, kind, make_, read)
+	t.late = heldOut(s, begun, kind, make_, read)
 	return t, nil
 }
 
@@ -231,9 +250,12 @@ func newLesion(s supply) (Task, error) {
 		seed: s.o.Seed, sessions: s.o.sessions()}
 	kind := fmt.Sprintf("lesion-%dx%dx%d", t.d, t.h, t.w)
 	make_ := func(seed uint64) ([]LesionSample, error) { return lesionSamples(seed, [3]int{t.w, t.h, t.d}) }
-	phantoms := phantomStream(s, kind, make_, orderOfLesions)
-	t.phantoms, t.late = phantoms, heldOut(s, phantoms.begun, kind, make_, nil)
-	t.about = fmt.Sprintf("Lesions of synthetic phantom studies, %d at a time.", s.r.samples)
+	phantoms, begun, err := phantomsOf(s, kind, make_, orderOfLesions)
+	if err != nil {
+		return nil, err
+	}
+	t.phantoms, t.late = phantoms, heldOut(s, begun, kind, make_, nil)
+	t.about = "Lesions of synthetic phantom studies, " + s.count() + "."
 	return t, nil
 }
 
@@ -254,7 +276,7 @@ func newSegmentation(s supply) (Task, error) {
 	in := net.Inputs()[0].Shape
 	t := &SegmentationTask{net: net, d: in[2], h: in[3], w: in[4], mix: o.Mix, batch: s.r.batch,
 		epoch: s.r.epoch * max(o.Accumulate, 1), seed: o.Seed,
-		spacing: gridMM(in[2], in[3]), sessions: o.sessions()}
+		spacing: gridMM(in[2], in[3]), noise: o.Noise, sessions: o.sessions()}
 	if err := t.chooseLoss(o.Loss, o.Spectral); err != nil {
 		return nil, err
 	}
@@ -268,17 +290,22 @@ func newSegmentation(s supply) (Task, error) {
 		}
 		t.arrange()
 	}
-	t.supply(s, size)
+	if err := t.supply(s, size); err != nil {
+		return nil, err
+	}
 	t.about += lossNote(o)
 	return t, nil
 }
 
 // supply lets phantoms and cases be made.
-func (t *SegmentationTask) supply(s supply, size [3]int) {
+func (t *SegmentationTask) supply(s supply, size [3]int) error {
 	kind := fmt.Sprintf("segment-%dx%dx%d", t.d, t.h, t.w)
-	phantoms := phantomStream(s, kind+"-wide", func(seed uint64) ([]Segment, error) { return phantomStudy(seed, size, t.spacing), nil }, orderOfSegments)
+	phantoms, begun, err := phantomsOf(s, kind+"-wide", func(seed uint64) ([]Segment, error) { return phantomStudy(seed, size, t.spacing), nil }, orderOfSegments)
+	if err != nil {
+		return err
+	}
 	t.phantoms = phantoms
-	t.about = fmt.Sprintf("Synthetic phantom studies, %d at a time", s.r.samples)
+	t.about = "Synthetic phantom studies, " + s.count()
 	if len(t.real) > 0 {
 		t.sets = []string{"spider"}
 		t.about += fmt.Sprintf(", and %d patients of SPIDER (%d more held out)", len(t.real), len(t.realHeld))
@@ -289,9 +316,10 @@ func (t *SegmentationTask) supply(s supply, size [3]int) {
 		t.about += " and " + s.data.words()
 	}
 	t.about += "."
-	t.late = heldOut(s, phantoms.begun, kind,
+	t.late = heldOut(s, begun, kind,
 		func(seed uint64) ([]Segment, error) { return phantomSegments(seed, size, t.spacing), nil },
 		func(c *dataset.Case, e dataset.Entry) ([]Segment, error) { return caseSegment(c, e, size, t.spacing) })
+	return nil
 }
 
 // lossNote says in the card which loss was chosen.

@@ -30,13 +30,13 @@ func (t *StenosisTask) Validate(ctx context.Context, w graph.Weights) (Validatio
 		}
 		maps.Copy(sets, late)
 	}
-	v, n := Validation{Figures: map[string]float64{}}, 0.0
+	v, n, found := Validation{Figures: map[string]float64{}}, 0.0, ward{}
 	for _, name := range slices.Sorted(maps.Keys(sets)) { // so that sums are the same every time
 		set := sets[name]
 		if len(set) == 0 {
 			continue
 		}
-		score, err := t.measure(ctx, s, set, name, v.Figures)
+		score, err := t.measure(ctx, s, set, name, v.Figures, found)
 		if err != nil {
 			return v, err
 		}
@@ -44,11 +44,12 @@ func (t *StenosisTask) Validate(ctx context.Context, w graph.Weights) (Validatio
 		n++
 	}
 	v.Score /= max(n, 1)
+	v.Patients = found.patients()
 	return v, nil
 }
 
 // measure adds the figures of a set and returns the mean recall of its grades.
-func (t *StenosisTask) measure(ctx context.Context, s *ort.Session, set []StenosisSample, name string, figures map[string]float64) (float64, error) {
+func (t *StenosisTask) measure(ctx context.Context, s *ort.Session, set []StenosisSample, name string, figures map[string]float64, found ward) (float64, error) {
 	var seen [3][3]float64 // truth, prediction
 	perCondition := map[spine.Condition][2]float64{}
 	for _, c := range set {
@@ -63,6 +64,9 @@ func (t *StenosisTask) measure(ctx context.Context, s *ort.Session, set []Stenos
 			hit[0]++
 		}
 		perCondition[c.Condition] = hit
+		right := float64(one(p == int(c.Grade)))
+		found.add(name, c.Patient, "accuracy", right)
+		found.add(name, c.Patient, "recall_"+c.Grade.String(), right)
 	}
 	return summarise(name, seen, perCondition, figures), nil
 }

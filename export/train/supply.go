@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"encoding/gob"
 	"errors"
@@ -30,9 +31,7 @@ const fewPhantoms = 8
 // phantomStream makes phantoms while the run learns: phantom n is of seed trainSeeds+n.
 // Those in use lie in the run folder too, so that a resumed run does not wait for them.
 func phantomStream[T any](s supply, kind string, make_ func(seed uint64) ([]T, error), order func(uint64, []T) func(int) int) *stream[T] {
-	file := func(n int) string {
-		return filepath.Join(s.o.Dir, "phantoms", fmt.Sprintf("%s-%x-3.samples", kind, trainSeeds+uint64(n)))
-	}
+	file := func(n int) string { return s.o.phantomPath(kind, trainSeeds+uint64(n)) }
 	st := &stream[T]{seed: s.o.Seed, order: order, pace: pace{few: fewPhantoms, keep: s.r.samples, uses: s.r.uses},
 		make: func(n int) ([]T, error) {
 			return remembered(file(n), func() ([]T, error) { return make_(trainSeeds + uint64(n)) })
@@ -40,6 +39,41 @@ func phantomStream[T any](s supply, kind string, make_ func(seed uint64) ([]T, e
 		forget: func(n int) { os.Remove(file(n)) }}
 	st.start(s.ctx, s.stop, runtime.GOMAXPROCS(0))
 	return st
+}
+
+// phantomsOf are the phantoms to learn from: a stream, or, where several runs share a
+// pool, all of them at once. begun is closed when the run can begin.
+func phantomsOf[T any](s supply, kind string, make_ func(seed uint64) ([]T, error), order func(uint64, []T) func(int) int) (drawn[T], <-chan struct{}, error) {
+	if s.o.Pool == "" {
+		st := phantomStream(s, kind, make_, order)
+		return st, st.begun, nil
+	}
+	p, err := fillPool(s.ctx, s.o.cache(kind, trainSeeds, s.r.samples), trainSeeds, s.r.samples, func(seed uint64) ([]T, error) {
+		return remembered(s.o.phantomPath(kind, seed), func() ([]T, error) { return make_(seed) })
+	})
+	if err == nil && len(p.samples) == 0 {
+		err = errors.New("the phantoms hold nothing to learn from: ask for more of them")
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	os.RemoveAll(filepath.Join(s.o.Pool, "phantoms")) // now in the pool's file
+	begun := make(chan struct{})
+	close(begun)
+	return fixed[T]{p.samples, order(s.o.Seed, p.samples)}, begun, nil
+}
+
+// phantomPath is the file of one phantom that is kept until it is needed no more.
+func (o Options) phantomPath(kind string, seed uint64) string {
+	return filepath.Join(cmp.Or(o.Pool, o.Dir), "phantoms", fmt.Sprintf("%s-%x-3.samples", kind, seed))
+}
+
+// count says how many phantoms are learned from.
+func (s supply) count() string {
+	if s.o.Pool != "" {
+		return fmt.Sprintf("%d in all", s.r.samples)
+	}
+	return fmt.Sprintf("%d at a time", s.r.samples)
 }
 
 // remembered reads samples from a file, or makes them and writes it. A file that

@@ -109,14 +109,19 @@ func tinyStenosis(t testing.TB) *StenosisTask {
 	return task
 }
 
-func tinyLesion(t testing.TB) *LesionTask {
-	t.Helper()
-	net, err := nets.NewDeSamba(nets.DeSambaConfig{
+// tinyDeSamba is the network of tinyLesion.
+func tinyDeSamba() nets.DeSambaConfig {
+	return nets.DeSambaConfig{
 		Preset: "tiny", Size: [3]int{4, 8, 8}, Stem: [3]int{1, 2, 2}, Bands: 2, Dropout: 0.2,
 		Widths: []int{3, 4}, Depths: []int{1, 1}, OutDepths: []int{1, 1}, Expansion: 2, LargeKernel: 3,
 		FuseStage: 1, Feature: 4, Decoupled: 4, TabularDim: 3, HeadDim: 5,
 		SAMNet: true, MambaOut: true, Frequency: true, DRLM: true, SelfLoss: true, CrossLoss: true, Tabular: true,
-	})
+	}
+}
+
+func tinyLesion(t testing.TB) *LesionTask {
+	t.Helper()
+	net, err := nets.NewDeSamba(tinyDeSamba())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,8 +71,9 @@ func sizeOf(t Task, n int) int {
 
 // Validation is what one look at the held-out data gave.
 type Validation struct {
-	Score   float64
-	Figures map[string]float64
+	Score    float64
+	Figures  map[string]float64
+	Patients []Patient // the same by patient, where the task tells
 }
 
 // Config sets one training run.
@@ -368,5 +369,8 @@ func (r *run) export(w graph.Weights, val Validation) error {
 	if err != nil {
 		return err
 	}
-	return models.Save(filepath.Join(r.cfg.Dir, "best"), m)
+	if err := models.Save(filepath.Join(r.cfg.Dir, "best"), m); err != nil || len(val.Patients) == 0 {
+		return err
+	}
+	return writePatients(r.cfg.Dir, val.Patients)
 }

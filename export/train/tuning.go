@@ -107,7 +107,7 @@ type tuningTask struct {
 func newTuningTask(ctx context.Context, o *Tuning) (*tuningTask, error) {
 	net, err := o.Net, error(nil)
 	if net == nil {
-		net, err = nets.New(o.Parent.Name, o.Parent.Preset)
+		net, err = nets.New(o.Parent.Name, o.Parent.Preset, o.Parent.Without...)
 	}
 	if err != nil {
 		return nil, err
@@ -336,9 +336,9 @@ func (t *tuningTask) Validate(ctx context.Context, w graph.Weights) (Validation,
 	}
 	defer s.Close()
 	v := Validation{Figures: map[string]float64{}}
-	if v.Score, err = t.measure(ctx, s, t.seen, "corrections", v.Figures); err != nil {
+	if v.Score, err = t.measure(ctx, s, t.seen, "corrections", 0, v.Figures, ward{}); err != nil {
 		return v, err
 	}
-	_, err = t.measure(ctx, s, t.held, "phantom", v.Figures)
+	_, err = t.measure(ctx, s, t.held, "phantom", 0, v.Figures, ward{})
 	return v, err
 }
