@@ -60,6 +60,7 @@ var rooms = map[string]room{
 		"reads as the app does and measures; it trains nothing"},
 	"export/finetune": {[]string{"spine", "models", "phantom", "inference", "export/dataset", "export/eval", "export/metrics", "export/nets", "export/train"},
 		"learns and judges; it knows no database and installs nothing"},
+	"export/ablate": {[]string{"models", "export/metrics", "export/train"}, "compares what training makes of variants"},
 	"bench": {[]string{"annotate", "dicom", "dicom/dataset", "export/graph", "export/loss", "export/nets", "internal/ort", "phantom", "review",
 		"spine", "store", "viewer/render", "volume"}, "measures the rooms from outside; nothing but cli knows it"},
 	"viewer/render": {[]string{"volume", "spine", "assets"}, "pixels without a toolkit"},
@@ -67,7 +68,7 @@ var rooms = map[string]room{
 	"review": {[]string{"annotate", "internal/files", "dicom", "dicom/deid", "dicom/seg", "dicom/sr", "dicom/sc", "dicom/web", "export/dataset", "export/finetune", "export/nets", "export/train", "inference", "models", "phantom", "report",
 		"spine", "store", "volume", "volume/metaimage", "volume/nifti"}, "the workflow knows every room but the screens"},
 	"app": {[]string{"review", "viewer", "viewer/render", "volume", "spine", "assets", "annotate", "inference"}, "windows ask review"},
-	"cli": {[]string{"bench", "internal/files", "review", "dicom", "dicom/seg", "dicom/deid", "export/dataset", "export/nets", "export/graph", "export/train", "export/eval", "inference", "models", "phantom",
+	"cli": {[]string{"bench", "internal/files", "review", "dicom", "dicom/seg", "dicom/deid", "export/ablate", "export/dataset", "export/nets", "export/graph", "export/train", "export/eval", "inference", "models", "phantom",
 		"report", "spine", "viewer/render", "volume", "volume/metaimage", "volume/nifti", "annotate"}, "a thin layer over review and the rooms it prints"},
 	"": {[]string{"app", "cli", "internal/locale"}, "main joins cli and app"},
 }
