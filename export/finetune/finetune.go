@@ -43,6 +43,7 @@ type Options struct {
 	Net      nets.Net // nil: by the parent's card
 
 	replay func(n int) *replayCase // nil: phantoms as scanners give them
+	known  []train.Correction      // replayed while learning; nil: phantoms
 }
 
 // Progress is how far a fine-tuning has come.
@@ -149,7 +150,7 @@ func Run(ctx context.Context, o Options) (*Outcome, error) {
 // learn teaches the network and returns the candidate.
 func (o *Options) learn(ctx context.Context, cases []dataset.Entry) (*models.Model, error) {
 	o.Progress(Progress{Stage: "reading the corrections"})
-	t := &train.Tuning{Net: o.Net, Parent: o.Parent, Phantoms: phantoms, SPIDER: o.SPIDER, Dir: o.Dir, Steps: o.Steps, LR: o.LR,
+	t := &train.Tuning{Net: o.Net, Parent: o.Parent, Phantoms: phantoms, Replay: o.known, SPIDER: o.SPIDER, Dir: o.Dir, Steps: o.Steps, LR: o.LR,
 		EMA: ema, Seed: o.Seed, Threads: o.Threads, Provider: o.Provider, Notice: o.Notice}
 	for _, c := range cases {
 		t.Corrections = append(t.Corrections, train.Correction{ID: c.ID, Patient: c.Patient, Load: c.Load})

@@ -28,9 +28,10 @@ type Tuning struct {
 	Net         nets.Net      // nil: by the parent's card
 	Parent      *models.Model // whose weights are the start
 	Corrections []Correction
-	Phantoms    int    // replayed
-	SPIDER      string // folder of SPIDER studies, replayed too; "" for none
-	Dir         string // run folder
+	Phantoms    int          // replayed
+	Replay      []Correction // replayed in the place of phantoms, if there are any
+	SPIDER      string       // folder of SPIDER studies, replayed too; "" for none
+	Dir         string       // run folder
 	Steps       int
 	LR, EMA     float64
 	Seed        uint64
@@ -221,6 +222,9 @@ func onto(s *spine.Series, grid volume.Grid) []uint8 {
 }
 
 func (t *tuningTask) fillPhantoms(ctx context.Context, o *Tuning) error {
+	if len(o.Replay) > 0 {
+		return t.fillReplay(ctx, o.Replay)
+	}
 	train, err := makeAll(ctx, trainSeeds, max(o.Phantoms, 1), func(seed uint64) ([]Segment, error) {
 		return phantomStudy(seed, t.size(), t.spacing), nil
 	})
@@ -237,6 +241,22 @@ func (t *tuningTask) fillPhantoms(ctx context.Context, o *Tuning) error {
 		t.held = append(t.held, part...)
 	}
 	return err
+}
+
+// fillReplay keeps studies that the network knows in memory.
+func (t *tuningTask) fillReplay(ctx context.Context, known []Correction) error {
+	for n, k := range known {
+		c, err := k.Load(ctx)
+		if err != nil {
+			return err
+		}
+		whole, grid := studyGrids(c.Labels, t.size(), t.spacing)
+		t.studies[turnPhantom] = append(t.studies[turnPhantom], studySegment(c, whole, k.Patient))
+		if n < monitored {
+			t.held = append(t.held, studySegment(c, grid, k.Patient))
+		}
+	}
+	return nil
 }
 
 func (t *tuningTask) fillSPIDER(ctx context.Context, o *Tuning) error {
