@@ -1,7 +1,9 @@
 #!/bin/sh
 # The learning loop on phantoms: corrections of a scanner that the shipped network has
 # never seen are learned and let into use; the rollback brings the former bytes back; the
-# same corrections, spoiled, are refused. Prints the figures of both gates.
+# same corrections, spoiled, are refused. Prints the figures of both gates. The same call
+# goes on where an interrupted one was: what is done is not done again, and a learning
+# goes on from its checkpoint.
 #   scripts/finetune-demo.sh [DIR [PATIENTS [STEPS]]]
 set -eu
 cd "$(dirname "$0")/.."
@@ -27,18 +29,37 @@ for c in r["checks"]:
 PY
 }
 
-go run scripts/finetune_demo.go make "$dir" "$patients"
-before=$(hash_in_use)
+# once NAME COMMAND... runs a command unless an earlier call has ended it.
+once() {
+	name=$1
+	shift
+	if [ ! -e "$dir/$name.done" ]; then
+		"$@"
+		: >"$dir/$name.done"
+	fi
+}
+make_patients() {
+	rm -rf "$dir/dicom" "$dir"/demo.db* "$dir/demo-learning"
+	go run scripts/finetune_demo.go make "$dir" "$patients"
+}
+roll_back() {
+	after=$(hash_in_use)
+	echo "in use: $after"
+	[ "$before" != "$after" ] || { echo "the candidate was not let into use"; exit 1; }
+	"$bin" models --rollback gfssnet
+	[ "$(hash_in_use)" = "$before" ] || { echo "the rollback did not restore the former model"; exit 1; }
+}
+learn() { "$bin" finetune --steps "$steps" --threads "$threads" --json >"$dir/$1.json"; }
+
+once patients make_patients
+once before eval 'hash_in_use >"$dir/before"'
+before=$(cat "$dir/before")
 echo "in use: $before"
-"$bin" finetune --steps "$steps" --threads "$threads" --json >"$dir/good.json"
+once good learn good
 figures "$dir/good.json"
-after=$(hash_in_use)
-echo "in use: $after"
-[ "$before" != "$after" ] || { echo "the candidate was not let into use"; exit 1; }
-"$bin" models --rollback gfssnet
-[ "$(hash_in_use)" = "$before" ] || { echo "the rollback did not restore the former model"; exit 1; }
-go run scripts/finetune_demo.go poison "$dir" "$dir/good.json"
-"$bin" finetune --steps "$steps" --threads "$threads" --json >"$dir/poisoned.json"
+once rolled_back roll_back
+once spoiled go run scripts/finetune_demo.go poison "$dir" "$dir/good.json"
+once poisoned learn poisoned
 figures "$dir/poisoned.json"
 [ "$(hash_in_use)" = "$before" ] || { echo "a spoiled candidate was let into use"; exit 1; }
 "$bin" models --history
