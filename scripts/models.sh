@@ -1,18 +1,24 @@
 #!/usr/bin/env bash
 # Trains the default models, one after the other, and puts them into models/onnx.
 # Each run resumes where it stopped. SPIDER (CC BY 4.0) in the folder SPIDER joins
-# the phantoms in teaching GF-SSNet.
+# the phantoms in teaching GF-SSNet, and in fitting the offsets of its classes.
 set -euo pipefail
 columna=$1
 COLUMNA_ORT_LIB=$("$(dirname "$0")/setup.sh" --where)
 export COLUMNA_ORT_LIB
+# train NET RUN [OPTION...] leaves the best model in runs/RUN/best.
 train() {
-	local net=$1
-	shift
-	"$columna" train "$net" --dir "runs/$net" ${SPIDER:+--spider "$SPIDER"} "$@"
-	cp "runs/$net/best/$net".* models/onnx/
+	local net=$1 run=$2
+	shift 2
+	"$columna" train "$net" --dir "runs/$run" --threads 1 "$@"
 }
-train gfssnet                       # on crops, then
-train gfssnet --whole --steps 2900  # on the whole grid, where it will be used
-train stenosisnet
-train desamba
+fine=(--preset fine ${SPIDER:+--spider "$SPIDER"} --ema 0.999)
+train gfssnet gfssnet-crops "${fine[@]}" --samples 400 --steps 9000
+train gfssnet gfssnet "${fine[@]}" --from runs/gfssnet-crops/best/gfssnet.onnx \
+	--samples 600 --steps 5000 --mix 0.5 --lr 1.2e-3 # whole slices, which show every level
+"$columna" model calibrate gfssnet --dir runs/gfssnet/best ${SPIDER:+--spider "$SPIDER"}
+train stenosisnet stenosisnet --samples 500 --steps 9000 --ema 0.998
+train desamba desamba --samples 400 --steps 1600 --ema 0.995
+for net in gfssnet stenosisnet desamba; do
+	cp "runs/$net/best/$net".* models/onnx/
+done
