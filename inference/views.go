@@ -20,7 +20,7 @@ const (
 	thickMM      = 5.5  // slices farther apart are read between
 	overlapVox   = 32   // of neighbouring views in the slice plane, at least
 	overlapSlice = 4    // and across
-	spareRows    = 1.06 // how much larger than a view a study may be before it takes two
+	spareRows    = 1.06 // how much larger than a view a study may be before it takes two: pixels grow to show it all
 	spareColumns = 1.25 // the spine is seldom at the front or back edge
 	rampVox      = 24   // over which a view fades out at its edges
 )
@@ -72,6 +72,9 @@ func planViews(series volume.Grid, size [3]int, spacingMM [3]float64) (volume.Gr
 		slices = int(math.Round(float64(slices)*own/step)) + 1
 	}
 	extent := func(axis int) float64 { return float64(series.Size[f.axis[axis]]) * series.SpacingMM()[f.axis[axis]] }
+	if larger := extent(axisI) / (spacingMM[1] * float64(size[1])); larger > 1 && larger <= spareRows {
+		spacingMM[0], spacingMM[1] = spacingMM[0]*larger, spacingMM[1]*larger
+	}
 	columns := viewsAlong(int(math.Ceil(extent(axisP)/spacingMM[0])), size[0], overlapVox, spareColumns)
 	rows := viewsAlong(int(math.Ceil(extent(axisI)/spacingMM[1])), size[1], overlapVox, spareRows)
 	whole := [3]int{columns[len(columns)-1] + size[0], rows[len(rows)-1] + size[1], slices}

@@ -23,6 +23,7 @@ func TestPlanViews_CoverEverySliceAndTheMiddleOfEachSlice(t *testing.T) {
 		views  int
 	}{
 		"usual":           {seriesOf([3]float64{220, 290, 66}, 0.7, 4.4), 1},
+		"a little taller": {seriesOf([3]float64{220, 304, 66}, 0.7, 4.4), 1},
 		"few slices":      {seriesOf([3]float64{220, 290, 20}, 0.7, 4), 1},
 		"many slices":     {seriesOf([3]float64{220, 290, 100}, 0.7, 4), 2},
 		"very thick":      {seriesOf([3]float64{220, 290, 64}, 0.7, 8), 2},
@@ -35,6 +36,10 @@ func TestPlanViews_CoverEverySliceAndTheMiddleOfEachSlice(t *testing.T) {
 		grid, views := planViews(c.series, size, spacing)
 		if len(views) != c.views {
 			t.Errorf("%s: %d views, want %d", name, len(views), c.views)
+		}
+		tall, shown := float64(c.series.Size[1])*c.series.SpacingMM()[1], float64(grid.Size[1])*grid.SpacingMM()[1]
+		if shown < tall-1e-6 {
+			t.Errorf("%s: %.1f of %.1f mm from head to foot are seen", name, shown, tall)
 		}
 		r := &reading{grid: grid, views: views, size: size}
 		seen := make([]bool, grid.Len())

@@ -25,24 +25,32 @@ func spiderStudy(c dataset.SPIDERCase) Segment {
 }
 
 // majority brings a label map to a coarser grid: each voxel takes the most
-// frequent label of five samples along the slice direction.
+// frequent label of five samples along the slice direction, of those that lie within
+// the map, as its grey value is the mean of the samples within the image.
 func majority(m *volume.LabelMap, grid volume.Grid) *volume.LabelMap {
 	const n = 5
-	var parts [n]*volume.LabelMap
+	covered := volume.NewLabelMap(m.Grid)
+	for i := range covered.Data {
+		covered.Data[i] = 1
+	}
+	var parts, within [n]*volume.LabelMap
 	for s := range n {
 		shifted := grid
 		step := grid.Affine.Column(2).Scale((float64(s)+0.5)/n - 0.5)
 		for row := range 3 {
 			shifted.Affine[row][3] += step[row]
 		}
-		parts[s] = m.Resample(shifted)
+		parts[s], within[s] = m.Resample(shifted), covered.Resample(shifted)
 	}
 	out := volume.NewLabelMap(grid)
 	for i := range out.Data {
 		var votes [256]uint8
-		best := parts[0].Data[i]
+		var best uint8
 		for s := range n {
 			l := parts[s].Data[i]
+			if within[s].Data[i] == 0 {
+				continue
+			}
 			if votes[l]++; votes[l] > votes[best] {
 				best = l
 			}
