@@ -90,7 +90,8 @@ type island struct {
 	ml        float64
 }
 
-// tidy removes small islands of every structure and fills holes in its slices.
+// tidy removes small islands of every structure and fills holes in its slices, then
+// removes what lies apart from the spine.
 func tidy(ctx context.Context, m *volume.LabelMap) []island {
 	var count [256]int
 	for _, l := range m.Data {
@@ -103,7 +104,7 @@ func tidy(ctx context.Context, m *volume.LabelMap) []island {
 			fillHoles(m, uint8(s))
 		}
 	}
-	return removed
+	return append(removed, removeStrays(m)...)
 }
 
 func removeIslands(m *volume.LabelMap, s spine.Structure) (removed []island) {
@@ -138,7 +139,7 @@ func islandFlags(removed []island) (out []spine.Flag) {
 	for _, r := range removed {
 		at := r.at
 		out = append(out, spine.Flag{Kind: "islands", LPS: &at,
-			Text: fmt.Sprintf("An island of %.1f ml called %s, away from the rest of it, was removed.", r.ml, r.structure)})
+			Text: fmt.Sprintf("An island of %.1f ml called %s, away from the rest, was removed.", r.ml, r.structure)})
 	}
 	return out
 }
