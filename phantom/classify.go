@@ -25,6 +25,9 @@ func (p *patient) classify(x, y, z float64) (tissue, uint8) {
 	if len(p.metal) > 0 && p.metalAt(s, u, rx) {
 		return tMetal, 0
 	}
+	if t, ok := p.abscessAt(s, u, rx); ok {
+		return t, 0
+	}
 	return p.surround(x, y, z, s, u, rx, sl, skin), 0
 }
 

@@ -23,6 +23,7 @@ const (
 	streamVariety
 	streamBuild
 	streamDisease
+	streamInfection
 )
 
 func newDice(seed, stream uint64) dice {

@@ -17,7 +17,7 @@ func (p *patient) discAt(sl *slice, d *disc, s, u, x, f float64) (tissue, uint8,
 	if d.index >= firstSacral && !(d.index == firstSacral && p.lumbarised) {
 		return tAnnulus, label, true
 	}
-	if p.infection != nil && p.infection.disc == d.index && !p.lesions[0].tb {
+	if p.infection != nil && p.infection.disc == d.index && p.infection.takes {
 		if t, ok := p.lesionAt(s, u, x, true); ok {
 			return t, label, true
 		}

@@ -33,14 +33,15 @@ type lesionShape struct {
 	matter              [3]matter // body, patches, rim
 }
 
-// infection is kept as a lesion that also takes the disc.
-type infection struct{ disc int }
-
 // drawLesions puts metastases, or now and then a spondylitis, into the lumbar
 // vertebrae and S1.
 func (p *patient) drawLesions(seed uint64, o Options) {
 	d := newDice(seed, streamLesions)
-	if o.Pathology <= 0 && !o.AlwaysLesion {
+	if o.Pathology <= 0 && !o.AlwaysLesion && o.Spondylitis <= 0 {
+		return
+	}
+	if newDice(seed, streamInfection).chance(o.Spondylitis) {
+		p.addSpondylitis(d).resemble(d)
 		return
 	}
 	if d.chance(0.08) && !o.AlwaysLesion {
@@ -129,29 +130,6 @@ func vary(d dice, m matter) matter {
 	m.t2 *= d.about(1, 0.13)
 	m.fat = math.Max(m.fat*d.about(1, 0.3), 0)
 	return m
-}
-
-// addSpondylitis infects a disc and both bodies: pyogenic is an even oedema with
-// faded edges and a bright disc, tuberculous spares the disc for long and has
-// cavities, sharp borders and a paravertebral abscess.
-func (p *patient) addSpondylitis(d dice) {
-	n := firstLumbar + d.IntN(5)
-	x := &p.discs[n]
-	v := &p.vertebrae[n]
-	l := lesionShape{spondylitis: true, tb: d.chance(0.5), vertebra: n, patch: 2, patchGrain: 3, raggedGrain: 4,
-		s: x.mid, rs: x.half + d.between(12, 22), ru: v.front * 1.25, rx: v.halfW * 1.2,
-		soft: d.between(0.3, 0.5), ragged: 0.15, spreads: false}
-	oedema := vary(d, stuff(0.88, 1350, 95, 0.05, 0.08, 3))
-	l.matter = [3]matter{oedema, oedema, oedema}
-	if l.tb {
-		l.soft, l.ragged, l.raggedGrain = 0.05, 0.3, 2.5
-		l.patch, l.patchGrain, l.rim, l.spreads = d.between(0.15, 0.35), 2, 0.12, true
-		l.x, l.rx = d.sign()*d.between(5, 10), v.halfW*1.25
-		l.matter[1] = vary(d, stuff(0.95, 2000, 230, 0, 0.1, 2))
-		l.matter[2] = vary(d, stuff(0.5, 900, 38, 0.05, 0.1, 1))
-	}
-	p.lesions = append(p.lesions, l)
-	p.infection = &infection{disc: n}
 }
 
 // lesionAt gives the lesion tissue at a point, if there is one.

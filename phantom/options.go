@@ -38,6 +38,9 @@ type Options struct {
 	Lumbar       int  // lumbar vertebrae, 4 to 6; 0 draws: 5 without variety
 	AlwaysLesion bool // at least one metastasis
 	NoLesions    bool // none, and no infection
+	// Spondylitis is the probability of an infection in place of metastases, of kinds
+	// that overlap as in life; the few infections of other patients are textbook cases.
+	Spondylitis float64
 }
 
 // DefaultOptions are those of the demonstrations: all series, half of the places

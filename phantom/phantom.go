@@ -41,6 +41,14 @@ type Lesion struct {
 	Label       uint8           // value in Case.LesionMask
 }
 
+// Infection is the kind of a spondylitis.
+func (l Lesion) Infection() spine.Infection {
+	if l.Tuberculous {
+		return spine.Tuberculous
+	}
+	return spine.Pyogenic
+}
+
 // Timing is a sequence's TR, TE and TI in milliseconds; TI 0 without inversion.
 type Timing struct {
 	TRMS float64 `json:"tr_ms"`

@@ -1,6 +1,10 @@
 package spine
 
-import "columna/volume"
+import (
+	"fmt"
+
+	"columna/volume"
+)
 
 // LesionClass is a primary site of a metastasis (DeSamba's first head).
 type LesionClass int
@@ -21,6 +25,19 @@ func (c LesionClass) String() string {
 	return [...]string{"lung", "breast", "prostate", "kidney", "gastro_intestinal", "other"}[c]
 }
 
+// Infection is a kind of spondylitis (DeSamba's second head).
+type Infection int
+
+// The two kinds.
+const (
+	Pyogenic Infection = iota
+	Tuberculous
+	InfectionCount = 2
+)
+
+// String is the kind's name in JSON and reports.
+func (i Infection) String() string { return [...]string{"pyogenic", "tuberculous"}[i] }
+
 // Box is an axis-aligned box in LPS+ millimetres.
 type Box struct {
 	Min volume.Vec3 `json:"min_lps_mm"`
@@ -33,8 +50,20 @@ func (b Box) Center() volume.Vec3 { return b.Min.Add(b.Max).Scale(0.5) }
 // LesionFinding is a marked lesion with the class probabilities of the AI.
 type LesionFinding struct {
 	Box           Box
-	Probabilities [LesionClassCount]float64
-	Level         Structure // the vertebra it lies in, Background if unknown
+	Probabilities [LesionClassCount]float64 // of the primary sites, if it is a metastasis
+	Infection     [InfectionCount]float64   // of the kinds, if it is an infection; zeros where no network says
+	Level         Structure                 // the vertebra it lies in, Background if unknown
+}
+
+// SaysInfection reports whether a network said which infection it would be.
+func (f LesionFinding) SaysInfection() bool { return f.Infection != [InfectionCount]float64{} }
+
+// InfectionWords are the kinds' probabilities for a reader, "" where no network says.
+func (f LesionFinding) InfectionWords() string {
+	if !f.SaysInfection() {
+		return ""
+	}
+	return fmt.Sprintf("if an infection: %s %.2f, %s %.2f", Pyogenic, f.Infection[Pyogenic], Tuberculous, f.Infection[Tuberculous])
 }
 
 // Flag is something a reader should look at before trusting a result.

@@ -91,3 +91,13 @@ func TestPointAt_NamesTheNearestSliceAndItsPixel(t *testing.T) {
 		t.Errorf("beyond the last slice it is %s", p.SOPUID)
 	}
 }
+
+func TestLesionFinding_SaysOfInfectionsWhatTheNetworkSaid(t *testing.T) {
+	if f := (LesionFinding{}); f.SaysInfection() || f.InfectionWords() != "" {
+		t.Errorf("of nothing it says %q", f.InfectionWords())
+	}
+	f := LesionFinding{Infection: [InfectionCount]float64{0.7, 0.3}}
+	if got := f.InfectionWords(); got != "if an infection: pyogenic 0.70, tuberculous 0.30" {
+		t.Errorf("got %q", got)
+	}
+}
