@@ -183,6 +183,9 @@ func (p *panels) lesionLine(n int, f spine.LesionFinding) fyne.CanvasObject {
 		p.room.focusActive()
 	})
 	head.On = n == p.room.lesions.chosen
-	words := fmt.Sprintf("AI, primary site: %s. Box %.0f × %.0f × %.0f mm.", lesionWords(f), size[0], size[1], size[2])
-	return container.NewVBox(head, paragraph(words))
+	lines := []fyne.CanvasObject{head, paragraph(fmt.Sprintf("AI, primary site: %s. Box %.0f × %.0f × %.0f mm.", lesionWords(f), size[0], size[1], size[2]))}
+	if infection := f.InfectionWords(); infection != "" {
+		lines = append(lines, paragraph("AI, "+infection+". It does not tell an infection from a metastasis."))
+	}
+	return container.NewVBox(lines...)
 }

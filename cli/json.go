@@ -114,7 +114,8 @@ func structuresJSON(a *spine.Analysis) []structureJSON {
 type lesionJSON struct {
 	Box           spine.Box          `json:"box"`
 	Level         string             `json:"level"`
-	Probabilities map[string]float64 `json:"probabilities"`
+	Probabilities map[string]float64 `json:"probabilities"`       // of the primary sites, if it is a metastasis
+	Infection     map[string]float64 `json:"infection,omitempty"` // of the kinds, if it is an infection and the network tells
 }
 
 func lesionsJSON(in []spine.LesionFinding) []lesionJSON {
@@ -124,7 +125,14 @@ func lesionsJSON(in []spine.LesionFinding) []lesionJSON {
 		for c, x := range l.Probabilities {
 			p[spine.LesionClass(c).String()] = x
 		}
-		out = append(out, lesionJSON{l.Box, l.Level.String(), p})
+		j := lesionJSON{Box: l.Box, Level: l.Level.String(), Probabilities: p}
+		if l.SaysInfection() {
+			j.Infection = map[string]float64{}
+			for i, x := range l.Infection {
+				j.Infection[spine.Infection(i).String()] = x
+			}
+		}
+		out = append(out, j)
 	}
 	return out
 }

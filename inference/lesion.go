@@ -10,9 +10,10 @@ import (
 	"columna/volume"
 )
 
-// ClassifyLesion says how likely each primary site is for a marked lesion. The
-// mask, where there is one, tells the vertebra it lies in; count is the number of
-// lesions of the study, 0 if unknown.
+// ClassifyLesion says how likely each primary site is for a marked lesion, should it be
+// a metastasis, and each kind of infection, should it be one and the network was taught
+// to tell. The mask, where there is one, tells the vertebra it lies in; count is the
+// number of lesions of the study, 0 if unknown.
 func (p *Pipeline) ClassifyLesion(ctx context.Context, study *spine.Study, mask *volume.LabelMap, box spine.Box, count int) (spine.LesionFinding, error) {
 	f := spine.LesionFinding{Box: box, Level: vertebraAt(mask, box)}
 	roi, err := LesionROI(study, box, f.Level, count)
@@ -28,8 +29,19 @@ func (p *Pipeline) ClassifyLesion(ctx context.Context, study *spine.Study, mask 
 		return f, err
 	}
 	copy(f.Probabilities[:], softmax(logits, m.Temperature))
+	head := m.Head(infectionHead)
+	if head == nil {
+		return f, nil
+	}
+	if logits, err = output(out, m.Name, infectionHead, spine.InfectionCount); err != nil {
+		return f, err
+	}
+	copy(f.Infection[:], softmax(logits, head.Temperature))
 	return f, nil
 }
+
+// infectionHead is the output of DeSamba that tells the kinds of spondylitis apart.
+const infectionHead = "spondylitis"
 
 // lesionTensors is the input of DeSamba for one region. Small arrays are copied, as
 // memory handed to C may not lie beside Go pointers.

@@ -193,6 +193,25 @@ func classifiesAndExplains(t *testing.T, p *Pipeline) {
 	}
 }
 
+// A card that does not name the head says that nobody taught it.
+func TestPipeline_SaysWhichInfectionOnlyIfItWasTaught(t *testing.T) {
+	p := freshPipeline(t)
+	p.lesion.model = freshModel(t, LesionNet)
+	study := upright.study(standard, forward)
+	box := spine.Box{Min: upright.world(volume.Vec3{-8, -8, 82}), Max: upright.world(volume.Vec3{8, 8, 92})}
+	for _, heads := range [][]models.Head{nil, {{Name: infectionHead, Temperature: 2}}} {
+		p.lesion.model.Heads = heads
+		f, err := p.ClassifyLesion(context.Background(), study, nil, box, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := f.Infection[spine.Pyogenic] + f.Infection[spine.Tuberculous]
+		if f.SaysInfection() != (heads != nil) || heads != nil && math.Abs(sum-1) > 1e-6 {
+			t.Errorf("heads %v: infection %v", heads, f.Infection)
+		}
+	}
+}
+
 // How soon is measured by columna bench; here only that no further stage begins.
 func TestPipeline_StopsWhereItIsCancelled(t *testing.T) {
 	p := freshPipeline(t, SegmentationNet, StenosisNet)

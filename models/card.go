@@ -40,7 +40,7 @@ func (s *Spec) Lines() [][2]string {
 	list := [][2]string{
 		{"net", s.Name}, {"preset", s.Preset}, {"without", strings.Join(s.Without, ", ")}, {"kind", s.Kind},
 		{"inputs", joined(s.Inputs)}, {"outputs", joined(s.Outputs)}, {"sizes", s.Sizes},
-		{"labels", strings.Join(s.Labels, ", ")},
+		{"labels", strings.Join(s.Labels, ", ")}, {"heads", s.heads()},
 		{"parameters", fmt.Sprint(s.Parameters)}, {"gflops", fmt.Sprintf("%.4g, of the network for one sample", s.GFLOPs)},
 		{"trained_on", s.TrainedOn}, {"limits", s.Limits},
 		{"licence", s.Licence}, {"attribution", s.Attribution}, {"parent", s.Parent}, {"learned", s.Learned.String()},
@@ -50,6 +50,15 @@ func (s *Spec) Lines() [][2]string {
 		list = slices.Insert(list, 7, [2]string{"grid", grid})
 	}
 	return slices.DeleteFunc(list, func(l [2]string) bool { return l[1] == "" })
+}
+
+// heads are those beside the main one, a name and what it tells apart each.
+func (s *Spec) heads() string {
+	var out []string
+	for _, h := range s.Heads {
+		out = append(out, h.Name+": "+strings.Join(h.Labels, ", "))
+	}
+	return strings.Join(out, "; ")
 }
 
 // String is what was learned, in a sentence; "" of nothing.

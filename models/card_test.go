@@ -31,3 +31,10 @@ func TestCard_SaysWhatIsKnownAndNothingElse(t *testing.T) {
 		t.Errorf("metadata %v", m)
 	}
 }
+
+func TestSpec_NamesTheHeadsThatWereTaught(t *testing.T) {
+	s := Spec{Name: "toy", Heads: []Head{{Name: "second", Labels: []string{"a", "b"}, Temperature: 1}}}
+	if s.Head("second") == nil || s.Head("first") != nil || !strings.Contains(s.Text(), "heads: second: a, b") {
+		t.Errorf("heads %v in\n%s", s.Heads, s.Text())
+	}
+}

@@ -53,13 +53,32 @@ type Spec struct {
 	// Offsets are added to the logits of the classes (Labels) first: they undo what
 	// the loss prefers, a missed voxel over an invented one or the other way round.
 	Offsets     []float64 `json:"offsets,omitempty"`
-	SHA256      string    `json:"sha256"` // of the ONNX file
+	Heads       []Head    `json:"heads,omitempty"` // that were taught beside the main output
+	SHA256      string    `json:"sha256"`          // of the ONNX file
 	CAMSHA256   string    `json:"cam_sha256"`
 	Licence     string    `json:"licence"`
 	Attribution string    `json:"attribution"`
 
 	Parent  string   `json:"parent,omitempty"`  // SHA-256 of the model that this one was fine-tuned from
 	Learned *Learned `json:"learned,omitempty"` // what a fine-tuned model learned from
+}
+
+// Head is an output beside the main one. A card that does not name an output's head
+// says that it was not taught: what it gives means nothing.
+type Head struct {
+	Name        string   `json:"name"`
+	Labels      []string `json:"labels"`
+	Temperature float64  `json:"temperature"` // logits are divided by it
+}
+
+// Head is the head of a name, nil where it was not taught.
+func (s *Spec) Head(name string) *Head {
+	for n := range s.Heads {
+		if s.Heads[n].Name == name {
+			return &s.Heads[n]
+		}
+	}
+	return nil
 }
 
 // Learned says what a model was fine-tuned on and why it was let into use.
@@ -139,8 +158,14 @@ func readCard(dir fs.FS, file string, into *Spec) error {
 
 // checkCalibration refuses numbers that logits cannot be brought to scale with.
 func (s *Spec) checkCalibration() error {
-	if !(s.Temperature >= 0) || math.IsInf(s.Temperature, 0) {
-		return fmt.Errorf("temperature %g", s.Temperature)
+	temperatures := []float64{s.Temperature}
+	for _, h := range s.Heads {
+		temperatures = append(temperatures, h.Temperature)
+	}
+	for _, t := range temperatures {
+		if !(t >= 0) || math.IsInf(t, 0) {
+			return fmt.Errorf("temperature %g", t)
+		}
 	}
 	if len(s.Offsets) != 0 && len(s.Offsets) != len(s.Labels) {
 		return fmt.Errorf("%d offsets for %d classes", len(s.Offsets), len(s.Labels))

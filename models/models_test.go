@@ -65,8 +65,9 @@ func TestLoad_EveryShippedModelIsWhole(t *testing.T) {
 
 func TestLoadDir_RefusesACalibrationThatDoesNotFit(t *testing.T) {
 	for want, spec := range map[string]Spec{
-		"temperature": {Name: "toy", Temperature: -1},
-		"2 offsets":   {Name: "toy", Labels: []string{"a", "b", "c"}, Offsets: []float64{1, 2}},
+		"temperature":    {Name: "toy", Temperature: -1},
+		"temperature -3": {Name: "toy", Heads: []Head{{Name: "second", Temperature: -3}}},
+		"2 offsets":      {Name: "toy", Labels: []string{"a", "b", "c"}, Offsets: []float64{1, 2}},
 	} {
 		dir := t.TempDir()
 		if err := Save(dir, &Model{Spec: spec, ONNX: []byte("net")}); err != nil {

@@ -39,7 +39,7 @@ func analysis() *spine.Analysis {
 		Models:  []spine.ModelRef{{Name: "gfssnet", SHA256: "3fa9"}},
 		Mask:    mask(),
 		Flags:   []spine.Flag{{Kind: "levels", Text: "six lumbar vertebrae"}},
-		Lesions: []spine.LesionFinding{{Probabilities: [6]float64{0.5, 0.1, 0.3, 0.05, 0.03, 0.02}, Level: spine.L4}},
+		Lesions: []spine.LesionFinding{{Probabilities: [6]float64{0.5, 0.1, 0.3, 0.05, 0.03, 0.02}, Level: spine.L4, Infection: [2]float64{0.7, 0.3}}},
 	}
 	for c := range spine.Condition(spine.ConditionCount) {
 		for l := range spine.Level(spine.LevelCount) {

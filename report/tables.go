@@ -169,6 +169,9 @@ func (d document) lesions(a *spine.Analysis) {
 			words += fmt.Sprintf("%s %.2f", spine.LesionClass(best), left[best])
 			left[best] = -1
 		}
+		if infection := l.InfectionWords(); infection != "" {
+			words += "; " + infection
+		}
 		d.line(words)
 	}
 }

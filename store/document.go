@@ -32,6 +32,7 @@ type lesionDocument struct {
 	Box           spine.Box          `json:"box"`
 	Probabilities map[string]float64 `json:"probabilities"` // by class
 	Level         int                `json:"level"`         // label of the vertebra
+	Infection     map[string]float64 `json:"infection,omitempty"`
 }
 
 func encodeDocument(a *spine.Analysis) ([]byte, error) {
@@ -47,9 +48,21 @@ func encodeDocument(a *spine.Analysis) ([]byte, error) {
 		for c, x := range l.Probabilities {
 			p[spine.LesionClass(c).String()] = x
 		}
-		d.Lesions = append(d.Lesions, lesionDocument{l.Box, p, int(l.Level)})
+		d.Lesions = append(d.Lesions, lesionDocument{l.Box, p, int(l.Level), infectionDocument(l)})
 	}
 	return json.Marshal(d)
+}
+
+// infectionDocument is the kinds' probabilities by name, nil where no network says.
+func infectionDocument(l spine.LesionFinding) map[string]float64 {
+	if !l.SaysInfection() {
+		return nil
+	}
+	out := map[string]float64{}
+	for i, x := range l.Infection {
+		out[spine.Infection(i).String()] = x
+	}
+	return out
 }
 
 // validCell refuses numbers that are no cell of the worksheet.
@@ -78,6 +91,9 @@ func decodeDocument(b []byte) (*spine.Analysis, error) {
 		f := spine.LesionFinding{Box: l.Box, Level: spine.Structure(l.Level)}
 		for c := range f.Probabilities {
 			f.Probabilities[c] = l.Probabilities[spine.LesionClass(c).String()]
+		}
+		for i := range f.Infection {
+			f.Infection[i] = l.Infection[spine.Infection(i).String()]
 		}
 		a.Lesions = append(a.Lesions, f)
 	}

@@ -80,7 +80,7 @@ func analysis() *spine.Analysis {
 		Flags:      []spine.Flag{{Kind: "levels", Text: "six lumbar vertebrae", LPS: &volume.Vec3{1, 2, 3}}},
 		Seconds:    map[string]float64{"total": 12.5},
 		Confidence: map[spine.Structure]float64{spine.L3: 0.93, spine.Canal: 0.71},
-		Lesions:    []spine.LesionFinding{{Box: spine.Box{Min: volume.Vec3{1}, Max: volume.Vec3{2, 3, 4}}, Probabilities: [6]float64{0.5, 0.1, 0.1, 0.1, 0.1, 0.1}, Level: spine.L4}},
+		Lesions:    []spine.LesionFinding{{Box: spine.Box{Min: volume.Vec3{1}, Max: volume.Vec3{2, 3, 4}}, Probabilities: [6]float64{0.5, 0.1, 0.1, 0.1, 0.1, 0.1}, Level: spine.L4, Infection: [2]float64{0.7, 0.3}}},
 	}
 	for c := range spine.Condition(spine.ConditionCount) {
 		for l := range spine.Level(spine.LevelCount) {

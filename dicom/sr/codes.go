@@ -144,6 +144,14 @@ func probabilityOfPrimary(c spine.LesionClass) code {
 	}[c]
 }
 
+// probabilityOfInfection is the concept of the probability of a kind of spondylitis.
+func probabilityOfInfection(i spine.Infection) code {
+	return [...]code{
+		{"P_PYOGENIC", private, "Probability of pyogenic if infection"},
+		{"P_TUBERCULOUS", private, "Probability of tuberculous if infection"},
+	}[i]
+}
+
 // structure is the concept of a structure, from the table that segmentations use too.
 func structure(s spine.Structure) (code, bool) {
 	info, ok := s.Info()

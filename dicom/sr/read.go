@@ -44,6 +44,7 @@ type Lesion struct {
 	Level         spine.Structure
 	CenterLPS     volume.Vec3
 	Probabilities [spine.LesionClassCount]float64
+	Infection     [spine.InfectionCount]float64 // zeros where no network said
 }
 
 // ErrOther is the answer to a DICOM file that is no report of this kind.
@@ -302,6 +303,9 @@ func (r *reader) readLesion(g *dataset.Dataset) {
 	l.CenterLPS, _ = r.pointOf(g)
 	for c := range l.Probabilities {
 		l.Probabilities[c] = numberOf(first(g, probabilityOfPrimary(spine.LesionClass(c)), "NUM"))
+	}
+	for i := range l.Infection {
+		l.Infection[i] = numberOf(first(g, probabilityOfInfection(spine.Infection(i)), "NUM"))
 	}
 	r.out.Lesions = append(r.out.Lesions, l)
 }

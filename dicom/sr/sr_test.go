@@ -103,7 +103,7 @@ func TestEncode_HasOneGroupForEachOfThe25Cells(t *testing.T) {
 func TestParse_ReadsWhatWasWritten(t *testing.T) {
 	r := sample(t, sagittal())
 	r.Lesions = []spine.LesionFinding{{Box: spine.Box{Min: volume.Vec3{1, 2, 3}, Max: volume.Vec3{5, 6, 7}}, Level: spine.L3,
-		Probabilities: [6]float64{0.5, 0.25, 0.125, 0.125}}}
+		Probabilities: [6]float64{0.5, 0.25, 0.125, 0.125}, Infection: [2]float64{0.75, 0.25}}}
 	d := reread(t, r)
 	for n, f := range d.Findings {
 		want, _ := r.Cells[n].grade()
@@ -126,7 +126,7 @@ func TestParse_ReadsWhatWasWritten(t *testing.T) {
 	if !reflect.DeepEqual(d.Measures, r.Measures) {
 		t.Errorf("measures %v", d.Measures)
 	}
-	if len(d.Lesions) != 1 || d.Lesions[0].Level != spine.L3 || d.Lesions[0].CenterLPS != (volume.Vec3{3, 4, 5}) || d.Lesions[0].Probabilities != r.Lesions[0].Probabilities {
+	if len(d.Lesions) != 1 || d.Lesions[0].Level != spine.L3 || d.Lesions[0].CenterLPS != (volume.Vec3{3, 4, 5}) || d.Lesions[0].Probabilities != r.Lesions[0].Probabilities || d.Lesions[0].Infection != r.Lesions[0].Infection {
 		t.Errorf("lesions %+v", d.Lesions)
 	}
 }

@@ -231,6 +231,11 @@ func (w *writer) lesion(n int, l spine.LesionFinding) *dataset.Dataset {
 	for c, p := range l.Probabilities {
 		items = append(items, number(contains, probabilityOfPrimary(spine.LesionClass(c)), p, w.one, w.algorithmOf(w.Classifier)...))
 	}
+	if l.SaysInfection() {
+		for i, p := range l.Infection {
+			items = append(items, number(contains, probabilityOfInfection(spine.Infection(i)), p, w.one, w.algorithmOf(w.Classifier)...))
+		}
+	}
 	return container(contains, w.group, "1501", append(items, place(contains, w.imageRegion, l.Box.Center(), w.Source.FrameOfReferenceUID))...)
 }
 
