@@ -49,5 +49,10 @@ func calibrateModel(e *env, args []string) error {
 	if len(found.Offsets) > 0 {
 		rows = append(rows, []string{"offsets", fmt.Sprintf("%.3g", found.Offsets)})
 	}
+	for _, name := range slices.Sorted(maps.Keys(found.Heads)) {
+		h := found.Heads[name]
+		rows = append(rows, []string{name, fmt.Sprintf("temperature %.3f", h.Temperature), fmt.Sprintf("fitted on %d, measured on %d", h.Fitted, h.Measured)},
+			[]string{"ECE", fmt.Sprintf("%.4f", h.ECEBefore), fmt.Sprintf("%.4f", h.ECEAfter)})
+	}
 	return e.table(rows)
 }

@@ -63,11 +63,29 @@ const reconstructionWeight = 0.5
 // reconstruction + 0.5 cross reconstruction. A term that the network was built
 // without is left out.
 func DeSamba(outputs map[string]*graph.Value, head string, target *graph.Value, o ClassOptions) *graph.Value {
-	total := ClassCrossEntropy(outputs[head], target, o)
+	return AddReconstruction(ClassCrossEntropy(outputs[head], target, o), outputs)
+}
+
+// AddReconstruction adds to a classification loss half of each reconstruction loss
+// that the network has.
+func AddReconstruction(total *graph.Value, outputs map[string]*graph.Value) *graph.Value {
 	for _, name := range []string{SelfReconstruction, CrossReconstruction} {
 		if term := outputs[name]; term != nil {
 			total = graph.Add(total, graph.MulScalar(term, reconstructionWeight))
 		}
 	}
 	return total
+}
+
+// TwoHeads is the cross entropy of a network whose heads answer different questions,
+// of which a sample teaches one: its row of the other target is zeros. Every sample
+// counts alike, whichever head it teaches; a batch of one question leaves the other
+// head alone.
+func TwoHeads(logits, target [2]*graph.Value, o ClassOptions) *graph.Value {
+	var part [2]*graph.Value
+	for n := range part {
+		share := graph.ReduceMean(graph.ReduceSum(target[n], false, 1), false, 0)
+		part[n] = graph.Mul(share, ClassCrossEntropy(logits[n], target[n], o))
+	}
+	return graph.Add(part[0], part[1])
 }

@@ -79,3 +79,18 @@ func TestDeSamba_AddsHalfOfEachReconstructionLoss(t *testing.T) {
 	within(t, float64(got[0][0]), ce+0.4)
 	within(t, float64(got[1][0]), ce+0.3)
 }
+
+func TestTwoHeads_CountsEverySampleAlikeAtItsOwnHead(t *testing.T) {
+	g := graph.New("two")
+	first := graph.Const(g, []int{2, 3}, []float32{1, 2, 3, 0.5, -1, 0})
+	second := graph.Const(g, []int{2, 2}, []float32{9, -9, 0.5, 1.5})
+	sites := graph.Const(g, []int{2, 3}, []float32{0, 0, 1, 0, 0, 0})
+	kinds := graph.Const(g, []int{2, 2}, []float32{0, 0, 0, 1})
+	none := graph.Const(g, []int{2, 2}, make([]float32, 4))
+	both := TwoHeads([2]*graph.Value{first, second}, [2]*graph.Value{sites, kinds}, ClassOptions{})
+	alone := TwoHeads([2]*graph.Value{first, second}, [2]*graph.Value{sites, none}, ClassOptions{Smoothing: 0.1})
+	half := ClassCrossEntropy(first, sites, ClassOptions{Smoothing: 0.1})
+	got := graph.Eval([]*graph.Value{both, alone, half}, nil, nil)
+	within(t, float64(got[0][0]), (surprise(logitRows[0], 2)+surprise([]float64{0.5, 1.5}, 1))/2)
+	within(t, float64(got[1][0]), float64(got[2][0])/2)
+}

@@ -82,6 +82,8 @@ func stepMeaning(port string) string {
 		return "Euclidean norm of the gradient before clipping"
 	case "target":
 		return "one-hot truth"
+	case "target_metastasis", "target_infection":
+		return "one-hot truth of " + strings.TrimPrefix(port, "target_") + ", zeros for a lesion of the other kind"
 	case "target_semantic", "target_level":
 		return "one-hot truth of " + strings.TrimPrefix(port, "target_")
 	case "level_mask":

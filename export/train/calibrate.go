@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"columna/export/dataset"
 	"columna/export/metrics"
@@ -39,6 +40,8 @@ type Calibration struct {
 	ECEAfter    float64   `json:"ece_after"`
 	Before      Figures   `json:"before,omitempty"` // Dice of the classes, of a segmentation
 	After       Figures   `json:"after,omitempty"`
+	// Heads are the further heads of a classifier, by name.
+	Heads map[string]Calibration `json:"heads,omitempty"`
 }
 
 // Figures are by name, as the cards name them.
@@ -66,7 +69,10 @@ func Calibrate(ctx context.Context, o CalibrateOptions) (Calibration, error) {
 		return Calibration{}, err
 	}
 	raw := *m
-	raw.Temperature, raw.Offsets = 1, nil
+	raw.Temperature, raw.Offsets, raw.Heads = 1, nil, slices.Clone(m.Heads)
+	for n := range raw.Heads {
+		raw.Heads[n].Temperature = 1
+	}
 	p, err := inference.New(inference.Config{Models: map[string]*models.Model{o.Net: &raw}, Threads: o.Threads, Provider: o.Provider, Notice: o.Notice})
 	if err != nil {
 		return Calibration{}, err
@@ -80,7 +86,7 @@ func Calibrate(ctx context.Context, o CalibrateOptions) (Calibration, error) {
 	case inference.StenosisNet:
 		found, err = c.answers(ctx, c.grades)
 	case inference.LesionNet:
-		found, err = c.answers(ctx, c.lesions)
+		found, err = c.lesionHeads(ctx, m)
 	default:
 		err = fmt.Errorf("%s cannot be calibrated: it is none of %s, %s and %s", o.Net,
 			inference.SegmentationNet, inference.StenosisNet, inference.LesionNet)
@@ -89,12 +95,16 @@ func Calibrate(ctx context.Context, o CalibrateOptions) (Calibration, error) {
 		return Calibration{}, err
 	}
 	m.Temperature, m.Offsets = found.Temperature, found.Offsets
+	for name, h := range found.Heads {
+		m.Head(name).Temperature = h.Temperature
+	}
 	return found, models.SaveCard(o.Dir, &m.Spec)
 }
 
 type calibrator struct {
-	o CalibrateOptions
-	p *inference.Pipeline
+	o        CalibrateOptions
+	p        *inference.Pipeline
+	infected bool // phantoms have a spondylitis in place of metastases
 }
 
 // answered are logits with the truth.
@@ -144,8 +154,9 @@ func (c *calibrator) phantom(n int) *phantom.Case {
 	if c.o.Progress != nil {
 		c.o.Progress(n, c.o.Phantoms+c.o.Test, "phantom")
 	}
-	o := phantom.DefaultOptions()
-	o.RandomContrast, o.AlwaysLesion = 0, c.o.Net == inference.LesionNet
+	o, lesions := phantom.DefaultOptions(), c.o.Net == inference.LesionNet
+	o.RandomContrast, o.AlwaysLesion, o.Spondylitis = 0, lesions, float64(one(c.infected))
+	o.WithAxial = !lesions // which DeSamba does not read
 	seed := c.o.Seed + uint64(n)
 	if n >= c.o.Phantoms {
 		seed = c.o.TestSeed + uint64(n-c.o.Phantoms)
@@ -168,16 +179,30 @@ func (c *calibrator) grades(ctx context.Context, study *phantom.Case, into *answ
 	return nil
 }
 
+// lesionHeads calibrates the primary sites, and the kinds of infection where the
+// network was taught to tell them.
+func (c *calibrator) lesionHeads(ctx context.Context, m *models.Model) (Calibration, error) {
+	found, err := c.answers(ctx, c.lesions)
+	if err != nil || m.Head(headSpondylitis) == nil {
+		return found, err
+	}
+	c.infected = true
+	second, err := c.answers(ctx, c.lesions)
+	found.Heads = map[string]Calibration{headSpondylitis: second}
+	return found, err
+}
+
 func (c *calibrator) lesions(ctx context.Context, study *phantom.Case, into *answered) error {
 	for _, l := range study.Lesions {
-		if l.Spondylitis {
-			continue
-		}
 		f, err := c.p.ClassifyLesion(ctx, &study.Study, study.Truth, l.Box, len(study.Lesions))
-		if err != nil {
+		switch {
+		case err != nil:
 			return fmt.Errorf("phantom %d: %w", study.Seed, err)
+		case l.Spondylitis:
+			into.add(f.Infection[:], int(l.Infection()))
+		default:
+			into.add(f.Probabilities[:], int(l.Class))
 		}
-		into.add(f.Probabilities[:], int(l.Class))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"columna/export/nets"
 	"columna/inference"
 	"columna/internal/ort"
 	"columna/models"
@@ -58,5 +59,37 @@ func TestCalibrate_NeedsStudies(t *testing.T) {
 	_, err := Calibrate(context.Background(), CalibrateOptions{Dir: dir, Net: inference.StenosisNet, Threads: 1})
 	if err == nil || !strings.Contains(err.Error(), "no answer") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What the weights say does not matter here, only that each head gets its own number.
+func TestCalibrate_BringsEachHeadOfDeSambaToScale(t *testing.T) {
+	needLibrary(t)
+	net, err := nets.New(inference.LesionNet, "compact")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, spec, err := Fresh(net, 1, FileOptions{Kind: models.Inference})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &models.Model{Spec: spec, ONNX: file.Bytes()}
+	m.Heads = []models.Head{{Name: headSpondylitis, Labels: []string{"a", "b"}, Temperature: 7}}
+	dir := t.TempDir()
+	if err := models.Save(dir, m); err != nil {
+		t.Fatal(err)
+	}
+	o := CalibrateOptions{Dir: dir, Net: inference.LesionNet, Phantoms: 1, Test: 1, Seed: 77, TestSeed: 78, Threads: 1}
+	found, err := Calibrate(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	card, err := models.LoadDir(dir, inference.LesionNet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := found.Heads[headSpondylitis]
+	if second.Fitted != 1 || second.Measured != 1 || card.Head(headSpondylitis).Temperature != second.Temperature || card.Temperature != found.Temperature {
+		t.Errorf("found %+v, card says %g and %+v", found, card.Temperature, card.Heads)
 	}
 }

@@ -69,20 +69,18 @@ func stenosisSamples(seed uint64, size int) ([]StenosisSample, error) {
 	return out, nil
 }
 
-// lesionSamples reads every metastasis of one phantom in a region of a size in
-// columns, rows and slices.
+// lesionSamples reads every lesion of one phantom, metastases or an infection, in a
+// region of a size in columns, rows and slices.
 func lesionSamples(seed uint64, size [3]int) ([]LesionSample, error) {
-	c := phantom.Generate(seed, phantom.Options{WithSTIR: true, Pathology: 0.3, Variety: 1, SlabMM: 60, AlwaysLesion: true})
+	c := phantom.Generate(seed, phantom.Options{WithSTIR: true, Pathology: 0.3, Variety: 1, SlabMM: 60, AlwaysLesion: true, Spondylitis: infectedShare})
 	var out []LesionSample
 	for _, l := range c.Lesions {
-		if l.Spondylitis {
-			continue
-		}
 		roi, err := inference.LesionROISized(&c.Study, l.Box, l.Level, len(c.Lesions), size)
 		if err != nil {
 			continue // the box of a lesion at the edge of the images
 		}
-		out = append(out, LesionSample{Seq: roi.Images, Present: roi.Present, Tabular: roi.Tabular, Class: l.Class, Patient: fmt.Sprint(seed)})
+		out = append(out, LesionSample{Seq: roi.Images, Present: roi.Present, Tabular: roi.Tabular,
+			Class: l.Class, Infected: l.Spondylitis, Infection: l.Infection(), Patient: fmt.Sprint(seed)})
 	}
 	return out, nil
 }

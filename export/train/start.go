@@ -248,7 +248,7 @@ func newLesion(s supply) (Task, error) {
 	in := net.Inputs()[0].Shape
 	t := &LesionTask{net: net, d: in[2], h: in[3], w: in[4], batch: s.r.batch, batches: s.r.steps * max(s.o.Accumulate, 1),
 		seed: s.o.Seed, sessions: s.o.sessions()}
-	kind := fmt.Sprintf("lesion-%dx%dx%d", t.d, t.h, t.w)
+	kind := fmt.Sprintf("lesions-%dx%dx%d", t.d, t.h, t.w)
 	make_ := func(seed uint64) ([]LesionSample, error) { return lesionSamples(seed, [3]int{t.w, t.h, t.d}) }
 	phantoms, begun, err := phantomsOf(s, kind, make_, orderOfLesions)
 	if err != nil {

@@ -127,7 +127,7 @@ func tinyLesion(t testing.TB) *LesionTask {
 	}
 	task := &LesionTask{net: net, d: 4, h: 8, w: 8, batch: 3, batches: 30, seed: 7}
 	for i := range 16 {
-		s := LesionSample{Present: [3]float32{1, 1, float32(i % 2)}, Class: spine.LesionClass(i % 5), Patient: fmt.Sprint(i / 3)}
+		s := LesionSample{Present: [3]float32{1, 1, float32(i % 2)}, Class: spine.LesionClass(i % 5), Infected: i%4 == 3, Infection: spine.Infection(i / 4 % 2), Patient: fmt.Sprint(i / 3)}
 		for q := range s.Seq {
 			s.Seq[q] = dequantise(bytesOf(uint64(3*i+q), 256, 256), 4, 8, 8).Data
 		}
