@@ -30,6 +30,7 @@ type Case struct {
 	Set, ID, Patient string
 	Study            spine.Study
 	Truth            Truth
+	Given            *volume.LabelMap // a mask to read with in place of one that is drawn; nothing is segmented then
 }
 
 // Truth is what is known of a study; what is not known is nil and not measured.
@@ -41,10 +42,12 @@ type Truth struct {
 	Discs    []Disc
 }
 
-// Lesion is a marked lesion whose primary site is known.
+// Lesion is a marked lesion whose primary site or kind of infection is known.
 type Lesion struct {
-	Class spine.LesionClass
-	Box   spine.Box
+	Class     spine.LesionClass // of a metastasis
+	Box       spine.Box
+	Infected  bool // a spondylitis instead
+	Infection spine.Infection
 }
 
 // Disc is what is known of one graded disc; zero values of Pfirrmann and HeightMM
@@ -71,7 +74,7 @@ func Read(ctx context.Context, r Reader, c *Case) (Record, error) {
 // read is Read that keeps what was said.
 func read(ctx context.Context, r Reader, c *Case) (*spine.Analysis, Record, error) {
 	began := time.Now()
-	a, sure, err := segment(ctx, r, c)
+	a, sure, err := segmented(ctx, r, c)
 	if err != nil {
 		return nil, Record{}, err
 	}
@@ -99,7 +102,10 @@ func read(ctx context.Context, r Reader, c *Case) (*spine.Analysis, Record, erro
 	return a, record, ctx.Err()
 }
 
-func segment(ctx context.Context, r Reader, c *Case) (*spine.Analysis, *inference.Probabilities, error) {
+func segmented(ctx context.Context, r Reader, c *Case) (*spine.Analysis, *inference.Probabilities, error) {
+	if c.Given != nil {
+		return &spine.Analysis{Mask: c.Given}, nil, ctx.Err()
+	}
 	if s, ok := r.(sureReader); ok {
 		return s.SegmentSurely(ctx, &c.Study)
 	}
@@ -132,8 +138,19 @@ func Measure(c *Case, a *spine.Analysis) Record {
 	r.Cells = cells(c.Truth.Grades, a.Grades)
 	for n, l := range c.Truth.Lesions {
 		if n < len(a.Lesions) {
-			r.Lesions = append(r.Lesions, LesionAnswer{int(l.Class), a.Lesions[n].Probabilities})
+			r.noteLesion(l, a.Lesions[n])
 		}
 	}
 	return r
+}
+
+// noteLesion keeps the answer to the question that the lesion puts: where it comes
+// from, or of which kind it is. A network that does not know infections is not asked.
+func (r *Record) noteLesion(truth Lesion, said spine.LesionFinding) {
+	switch {
+	case !truth.Infected:
+		r.Lesions = append(r.Lesions, LesionAnswer{int(truth.Class), said.Probabilities})
+	case said.SaysInfection():
+		r.Infections = append(r.Infections, InfectionAnswer{int(truth.Infection), said.Infection})
+	}
 }

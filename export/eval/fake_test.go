@@ -14,6 +14,7 @@ type fake struct {
 	truth map[string]*Truth // by StudyInstanceUID
 	lost  spine.Structure   // not found
 	rough bool              // the more voxels are wrong the later it reads a study
+	dumb  bool              // about infections
 	reads int
 }
 
@@ -53,6 +54,9 @@ func (f *fake) Grade(_ context.Context, s *spine.Study, _ *volume.LabelMap) ([]s
 
 func (f *fake) ClassifyLesion(_ context.Context, s *spine.Study, _ *volume.LabelMap, box spine.Box, _ int) (spine.LesionFinding, error) {
 	l := spine.LesionFinding{Box: box, Probabilities: [spine.LesionClassCount]float64{0.3, 0.25, 0.2, 0.1, 0.1, 0.05}}
+	if !f.dumb {
+		l.Infection = [spine.InfectionCount]float64{0.4, 0.6}
+	}
 	return l, nil
 }
 
@@ -61,7 +65,7 @@ func toySet(name string, n int) (Set, *fake) {
 	set, reader := Set{Name: name, About: "toys <b>"}, &fake{truth: map[string]*Truth{}, lost: spine.T12}
 	for i := range n {
 		id := fmt.Sprintf("%s-%d", name, i)
-		t := &Truth{Mask: column(), Lesions: []Lesion{{Class: spine.LesionClass(i % spine.LesionClassCount)}}}
+		t := &Truth{Mask: column(), Lesions: []Lesion{{Class: spine.LesionClass(i % spine.LesionClassCount)}, {Infected: true, Infection: spine.Infection(i % 3 / 2)}}}
 		for c := range spine.Condition(spine.ConditionCount) {
 			for l := range spine.Level(spine.LevelCount) {
 				t.Grades = append(t.Grades, spine.GradeFinding{Condition: c, Level: l, Grade: spine.Grade((i + int(c) + int(l)) % 3)})

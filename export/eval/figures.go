@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"columna/export/metrics"
-	"columna/spine"
 )
 
 // figures works out what is one number for a set.
@@ -17,6 +16,7 @@ func (s *Summary) figures(b *bootstrap) {
 	s.spineFigures(b, add)
 	s.gradeFigures(b, add)
 	s.lesionFigures(b, add)
+	s.infectionFigures(b, add)
 	s.discFigures(b, add)
 	for _, stage := range []string{"segment", "grade", "lesions", "total"} {
 		add("seconds_"+stage, "s", "time of a study, "+stage, b.mean(func(r *Record) float64 {
@@ -96,35 +96,6 @@ func binECE(bins []metrics.Bin) float64 {
 		n += float64(b.Count)
 	}
 	return sum / n
-}
-
-// lesionsOf is the answers about all lesions of some studies.
-func lesionsOf(records []*Record) (probability [][]float64, truth []int) {
-	for _, r := range records {
-		for n := range r.Lesions {
-			probability, truth = append(probability, r.Lesions[n].Probability[:]), append(truth, r.Lesions[n].Truth)
-		}
-	}
-	return probability, truth
-}
-
-func (s *Summary) lesionFigures(b *bootstrap, add adder) {
-	figure := func(of func(p [][]float64, truth []int) float64) Figure {
-		return b.of(func(r *Record) bool { return len(r.Lesions) > 0 }, func(records []*Record) float64 { return of(lesionsOf(records)) })
-	}
-	const classes = spine.LesionClassCount
-	add("lesion_top1", "share", "lesions whose class is the likeliest", figure(func(p [][]float64, t []int) float64 { return metrics.TopK(p, t, 1) }))
-	add("lesion_top3", "share", "lesions whose class is among the three likeliest", figure(func(p [][]float64, t []int) float64 { return metrics.TopK(p, t, 3) }))
-	add("lesion_f1", "", "lesion classes, macro F1", figure(func(p [][]float64, t []int) float64 {
-		said := make([]int, len(t))
-		for n := range p {
-			said[n] = metrics.Largest(p[n])
-		}
-		c := metrics.Count(classes, t, said)
-		return c.Macro(c.F1)
-	}))
-	add("lesion_auc", "", "lesion classes, mean AUC of one against the rest", figure(func(p [][]float64, t []int) float64 { return metrics.OneVsRest(p, t, classes) }))
-	add("lesion_ece", "", "calibration error of lesion classes", figure(func(p [][]float64, t []int) float64 { return metrics.ECE(p, t, 10) }))
 }
 
 // pairOf is two numbers of a disc.

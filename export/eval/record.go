@@ -9,19 +9,21 @@ import (
 
 // Record is what was measured of one study.
 type Record struct {
-	Set     string             `json:"set"`
-	ID      string             `json:"id"`
-	Patient string             `json:"patient"`
-	Models  []spine.ModelRef   `json:"models,omitempty"`
-	Failed  string             `json:"failed,omitempty"`  // why it could not be read; then the rest is empty
-	Classes []Score            `json:"classes,omitempty"` // all bodies, all discs, ..
-	Levels  []Score            `json:"levels,omitempty"`  // L1, disc L1/L2, .. by name
-	Spine   *Spine             `json:"spine,omitempty"`   // nil without a true mask
-	Discs   []DiscAnswer       `json:"discs,omitempty"`
-	Cells   []Cell             `json:"cells,omitempty"`
-	Lesions []LesionAnswer     `json:"lesions,omitempty"`
-	Voxels  []VoxelBin         `json:"voxels,omitempty"` // how sure the segmentation was, how right
-	Seconds map[string]float64 `json:"seconds,omitempty"`
+	Set     string           `json:"set"`
+	ID      string           `json:"id"`
+	Patient string           `json:"patient"`
+	Models  []spine.ModelRef `json:"models,omitempty"`
+	Failed  string           `json:"failed,omitempty"`  // why it could not be read; then the rest is empty
+	Classes []Score          `json:"classes,omitempty"` // all bodies, all discs, ..
+	Levels  []Score          `json:"levels,omitempty"`  // L1, disc L1/L2, .. by name
+	Spine   *Spine           `json:"spine,omitempty"`   // nil without a true mask
+	Discs   []DiscAnswer     `json:"discs,omitempty"`
+	Cells   []Cell           `json:"cells,omitempty"`
+	Lesions []LesionAnswer   `json:"lesions,omitempty"`
+	// Infections are the lesions that are no metastases.
+	Infections []InfectionAnswer  `json:"infections,omitempty"`
+	Voxels     []VoxelBin         `json:"voxels,omitempty"` // how sure the segmentation was, how right
+	Seconds    map[string]float64 `json:"seconds,omitempty"`
 	// Score orders the studies of a set from worst to best: mean Dice of the classes,
 	// a missing one counting 0.
 	Score Number `json:"score"`
@@ -81,6 +83,12 @@ type Cell struct {
 type LesionAnswer struct {
 	Truth       int                             `json:"truth"`
 	Probability [spine.LesionClassCount]float64 `json:"probability"`
+}
+
+// InfectionAnswer is a spondylitis' true kind and how likely each was called.
+type InfectionAnswer struct {
+	Truth       int                           `json:"truth"`
+	Probability [spine.InfectionCount]float64 `json:"probability"`
 }
 
 // DiscAnswer is what is true of a disc beside what the mask and the image show of it.

@@ -65,7 +65,7 @@ type setView struct {
 	Grades                    []gradeView
 	ROC                       template.HTML
 	Confusions                []template.HTML
-	Lesions                   template.HTML
+	Lesions, Infections       template.HTML
 	Reliability               []template.HTML
 	Others                    []otherView
 }
@@ -140,6 +140,9 @@ func (r Report) set(s *Summary) setView {
 	v.ROC = s.roc()
 	if s.Lesions != nil {
 		v.Lesions = confusionTable("lesions", s.Lesions, lesionNames())
+	}
+	if s.Infections != nil {
+		v.Infections = confusionTable("infections", s.Infections, []string{spine.Pyogenic.String(), spine.Tuberculous.String()})
 	}
 	v.Reliability = s.reliability()
 	for _, f := range s.Figures {

@@ -68,6 +68,8 @@ func kinds() []kind {
 		{"pathology", "as varied as training draws them: scoliosis, 4 to 6 lumbar vertebrae, metal, artefacts, any field of view",
 			whole(plain(func(o *phantom.Options) { o.Variety = 1 }))},
 		{"external", "a scanner family that training never draws: 0.55 T, volume coil, long echoes, edge-enhanced", whole(plain(func(o *phantom.Options) { o.External = true }))},
+		{"lesions", "the external scanner's, with metastases and a spondylitis in turn; the lesions alone are read, the truth names their vertebrae",
+			marked(images(func(o *phantom.Options) { o.External = true }))},
 		{"odd-contrast", "every tissue as bright as chance has it, as no scanner shows it", whole(plain(func(o *phantom.Options) { o.RandomContrast = 1 }))},
 		{"t1", "the phantoms' sagittal T1 alone", sagittal(images(same), phantom.T1, spine.T1)},
 		{"t2", "the phantoms' sagittal T2 alone", sagittal(images(same), phantom.T2, spine.T2)},
@@ -157,14 +159,30 @@ func labelled(e Entry, set string) func(context.Context) (*Case, error) {
 // whole is phantoms with all that is true of them.
 func whole(o phantom.Options) func(SetOptions) ([]Entry, error) {
 	return seeded(o, func(c *phantom.Case) *Case {
-		out := &Case{Study: c.Study, Truth: Truth{Mask: c.Truth, Grades: c.Grades, Discs: phantomDiscs(c)}}
-		for _, l := range c.Lesions {
-			if !l.Spondylitis && covers(c.Truth.Grid, l.Box.Center()) {
-				out.Truth.Lesions = append(out.Truth.Lesions, Lesion{l.Class, l.Box})
-			}
-		}
-		return out
+		return &Case{Study: c.Study, Truth: Truth{Mask: c.Truth, Grades: c.Grades, Discs: phantomDiscs(c), Lesions: lesionsIn(c)}}
 	})
+}
+
+// marked is phantoms of which the lesions alone are read: without a segmentation many of
+// them take little time.
+func marked(o phantom.Options) func(SetOptions) ([]Entry, error) {
+	turn := func(n int) phantom.Options {
+		o.Spondylitis = float64(n % 2)
+		return o
+	}
+	return inTurn(turn, func(c *phantom.Case) *Case {
+		return &Case{Study: c.Study, Given: c.Truth, Truth: Truth{Lesions: lesionsIn(c)}}
+	})
+}
+
+// lesionsIn are the lesions whose middle the images show.
+func lesionsIn(c *phantom.Case) (out []Lesion) {
+	for _, l := range c.Lesions {
+		if covers(c.Truth.Grid, l.Box.Center()) {
+			out = append(out, Lesion{l.Class, l.Box, l.Spondylitis, l.Infection()})
+		}
+	}
+	return out
 }
 
 // covers reports whether a place in the patient lies in a grid: a field of view may
@@ -196,12 +214,17 @@ func sagittal(o phantom.Options, want phantom.Technique, called spine.Sequence) 
 
 // seeded is phantoms made with some options, as cases.
 func seeded(o phantom.Options, of func(*phantom.Case) *Case) func(SetOptions) ([]Entry, error) {
+	return inTurn(func(int) phantom.Options { return o }, of)
+}
+
+// inTurn is seeded with options that depend on the place in the set.
+func inTurn(options func(n int) phantom.Options, of func(*phantom.Case) *Case) func(SetOptions) ([]Entry, error) {
 	return func(s SetOptions) ([]Entry, error) {
-		o.Small = s.small
 		out := make([]Entry, s.Count)
 		for n := range out {
 			seed := s.Seed + uint64(n)
-			id := strconv.FormatUint(seed, 10)
+			id, o := strconv.FormatUint(seed, 10), options(n)
+			o.Small = s.small
 			out[n] = Entry{ID: id, Patient: id, Load: func(context.Context) (*Case, error) { return of(phantom.Generate(seed, o)), nil }}
 		}
 		return out, nil

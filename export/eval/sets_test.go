@@ -62,6 +62,22 @@ func TestSets_OfOneSeriesShowTheSamePatient(t *testing.T) {
 	}
 }
 
+func TestSets_OfLesionsHaveBothKindsAndNeedNoSegmentation(t *testing.T) {
+	sets, err := Open([]string{"lesions"}, SetOptions{Count: 2, Seed: 41, small: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, err := Run(t.Context(), &fake{}, RunOptions{Sets: sets}) // which cannot segment these
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, r := range records {
+		if r.Failed != "" || len(r.Lesions) == 0 == (n == 0) || len(r.Infections) != n || r.Spine != nil {
+			t.Errorf("study %d: %+v", n, r)
+		}
+	}
+}
+
 func change(a, b *volume.Volume) (mean, sd float64) {
 	n := float64(a.Len())
 	for i := range a.Data {

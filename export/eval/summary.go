@@ -19,6 +19,7 @@ type Summary struct {
 	Figures    []Named           `json:"figures"`
 	Conditions []Condition       `json:"conditions"` // the five, then all together
 	Lesions    metrics.Confusion `json:"lesion_confusion,omitempty"`
+	Infections metrics.Confusion `json:"infection_confusion,omitempty"`
 
 	records []*Record
 }
@@ -95,7 +96,8 @@ func summarise(set, about string, records []Record, draws bootstrap) *Summary {
 			s.Conditions = append(s.Conditions, c)
 		}
 	}
-	s.Lesions = lesionConfusion(s.records)
+	s.Lesions = confusionOf(spine.LesionClassCount, lesionsOf, s.records)
+	s.Infections = confusionOf(spine.InfectionCount, infectionsOf, s.records)
 	return s
 }
 
@@ -179,15 +181,11 @@ func appendRow(rows []Row, b *bootstrap, s structure) []Row {
 	return append(rows, row)
 }
 
-// lesionConfusion counts lesions by true and likeliest class; nil without any.
-func lesionConfusion(records []*Record) metrics.Confusion {
-	p, truth := lesionsOf(records)
+// confusionOf counts answers by true and likeliest class; nil without any.
+func confusionOf(classes int, of answersOf, records []*Record) metrics.Confusion {
+	p, truth := of(records)
 	if len(truth) == 0 {
 		return nil
 	}
-	said := make([]int, len(truth))
-	for n := range p {
-		said[n] = metrics.Largest(p[n])
-	}
-	return metrics.Count(spine.LesionClassCount, truth, said)
+	return metrics.Count(classes, truth, likeliest(p))
 }

@@ -55,6 +55,11 @@ func TestSummarise_IsWhatTheReaderDid(t *testing.T) {
 	near(t, "ECE of grades", s.figure(t, "grade_ece").Value, 0.05) // 0.8 sure, 0.75 right
 	near(t, "first of six", s.figure(t, "lesion_top1").Value, 1.0/6)
 	near(t, "first three of six", s.figure(t, "lesion_top3").Value, 3.0/6)
+	near(t, "infections", s.figure(t, "infection_accuracy").Value, 1.0/3)
+	near(t, "infections, told by nothing", s.figure(t, "infection_auc").Value, 0.5)
+	if s.Infections[spine.Pyogenic][spine.Tuberculous] != 4 || s.Infections[spine.Tuberculous][spine.Tuberculous] != 2 || s.Lesions.Total() != 6 {
+		t.Errorf("infections %v, lesions %v", s.Infections, s.Lesions)
+	}
 	all := s.Conditions[len(s.Conditions)-1]
 	near(t, "graded", all.Graded.Value, 4.0/5)
 	if all.Name != "all" || all.Places != 150 || all.Confusion.Total() != 120 {
@@ -194,7 +199,7 @@ func TestReport_IsOneFileThatNeedsNothingElse(t *testing.T) {
 	if strings.Contains(html, "NaN") {
 		t.Error("the page says NaN")
 	}
-	for what, least := range map[string]int{"data:image/png;base64,": 2, `class="violin`: 6, `class="confusion"`: 7, `class="band`: 3, "<caption>lesions": 1, "Under added noise": 1} {
+	for what, least := range map[string]int{"data:image/png;base64,": 2, `class="violin`: 6, `class="confusion"`: 7, `class="band`: 3, "<caption>lesions": 1, "<caption>infections": 1, "Under added noise": 1} {
 		if n := strings.Count(html, what); n < least {
 			t.Errorf("%d of %s, want at least %d", n, what, least)
 		}
@@ -231,5 +236,24 @@ func TestTicks_AreRoundAndInside(t *testing.T) {
 	}
 	if ticks(1, 1) != nil {
 		t.Error("an axis without length has ticks")
+	}
+}
+
+// A network that was not taught to tell infections has no figures of them.
+func TestSummarise_HasNoInfectionsWhereNoneWasTold(t *testing.T) {
+	set, reader := toySet("toys", 2)
+	reader.dumb = true
+	records, err := Run(t.Context(), reader, RunOptions{Sets: []Set{set}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := Summarise("toys", "", records, 1)
+	for _, f := range s.Figures {
+		if strings.HasPrefix(f.Name, "infection") {
+			t.Errorf("%s is %v", f.Name, f.Value)
+		}
+	}
+	if s.Infections != nil || s.Lesions.Total() != 2 {
+		t.Errorf("infections %v, lesions %v", s.Infections, s.Lesions)
 	}
 }
