@@ -20,6 +20,7 @@ func ablateNet(e *env, args []string) error {
 	e.flags.IntVar(&o.Steps, "steps", 0, "optimiser steps of each run, 0 = the recipe's")
 	e.flags.IntVar(&o.Samples, "samples", 0, "phantoms that all runs learn from, 0 = the recipe's")
 	e.flags.IntVar(&o.Held, "held", 0, "phantoms to measure on, 0 = the recipe's, at least 24")
+	e.flags.BoolVar(&o.Plain, "plain", false, "phantoms without the variety of training: sooner learned, for short runs")
 	e.flags.StringVar(&o.SPIDER, "spider", "", "segmentation: folder of SPIDER studies to learn from, and to measure on those held out")
 	e.flags.DurationVar(&o.Limit, "limit", 0, "wall-clock bound of this call such as 90m; the phantoms are made first, whatever it takes")
 	words, err := e.parse(args, 1, 1)

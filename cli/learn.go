@@ -49,6 +49,7 @@ func trainNet(e *env, args []string) error {
 	e.flags.IntVar(&o.Samples, "samples", 0, "phantoms at a time, 0 = the recipe's")
 	e.flags.IntVar(&o.Steps, "steps", 0, "optimiser steps, 0 = the recipe's")
 	e.flags.BoolVar(&o.Whole, "whole", false, "segmentation: steps on the whole grid instead of crops, for the end of a training")
+	e.flags.BoolVar(&o.Plain, "plain", false, "phantoms without the variety of training: sooner learned, for short comparisons")
 	e.flags.Float64Var(&o.Mix, "mix", 0, "segmentation: share of the batches that are whole grids between crops, 0 to 1")
 	e.flags.StringVar(&o.Loss, "loss", "", "segmentation: dice, cross-entropy, focal, tversky, fd-tversky or hfd-tversky; the recipe's if not given")
 	e.flags.Float64Var(&o.Spectral, "spectral", 0, "segmentation: weight of the spectral correlation term")

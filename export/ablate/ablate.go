@@ -21,6 +21,7 @@ type Options struct {
 	Seeds                int    // runs of each variant
 	Steps, Samples, Held int    // of each run, and the phantoms that all share; 0 = the network's default
 	SPIDER               string // folder of SPIDER studies to learn from and to measure on, beside the phantoms
+	Plain                bool   // phantoms without the variety of training, which are learned sooner
 	Limit                time.Duration
 	Threads              int
 	Provider             string
@@ -47,6 +48,7 @@ type settings struct {
 	Samples int    `json:"samples"`
 	Held    int    `json:"held"`
 	SPIDER  string `json:"spider,omitempty"`
+	Plain   bool   `json:"plain,omitempty"` // phantoms without variety
 }
 
 // result is what is kept of a finished run beside its model and its patients.
@@ -133,23 +135,26 @@ func (o Options) settle() (Options, error) {
 		was.Samples, was.Held, was.Steps = train.Usual(o.Net)
 		was.Samples, was.Steps = cmp.Or(o.Samples, was.Samples), cmp.Or(o.Steps, was.Steps)
 		was.Net, was.Held = o.Net, cmp.Or(o.Held, max(was.Held, heldAtLeast))
-		was.Preset, was.SPIDER = cmp.Or(o.Preset, "compact"), o.SPIDER
+		was.Preset, was.SPIDER, was.Plain = cmp.Or(o.Preset, "compact"), o.SPIDER, o.Plain
 		if err := writeJSON(path, was); err != nil {
 			return o, err
 		}
 	}
 	now := settings{o.Net, cmp.Or(o.Preset, was.Preset), cmp.Or(o.Steps, was.Steps), cmp.Or(o.Samples, was.Samples),
-		cmp.Or(o.Held, was.Held), cmp.Or(o.SPIDER, was.SPIDER)}
+		cmp.Or(o.Held, was.Held), cmp.Or(o.SPIDER, was.SPIDER), o.Plain || was.Plain}
 	if now != was {
 		return o, fmt.Errorf("the ablation in %s began as %s, not as %s: runs of other budgets cannot be compared; name another folder", o.Dir, was, now)
 	}
-	o.Preset, o.Steps, o.Samples, o.Held, o.SPIDER = now.Preset, now.Steps, now.Samples, now.Held, now.SPIDER
+	o.Preset, o.Steps, o.Samples, o.Held, o.SPIDER, o.Plain = now.Preset, now.Steps, now.Samples, now.Held, now.SPIDER, now.Plain
 	return o, nil
 }
 
 // String names what was set.
 func (s settings) String() string {
 	text := fmt.Sprintf("%s %s, %d steps on %d phantoms, %d held out", s.Net, s.Preset, s.Steps, s.Samples, s.Held)
+	if s.Plain {
+		text += ", without variety"
+	}
 	if s.SPIDER != "" {
 		text += ", with SPIDER"
 	}
@@ -161,7 +166,7 @@ func (s settings) String() string {
 func (o Options) training(t table, v Variant, seed int) train.Options {
 	return train.Options{Net: o.Net, Preset: o.Preset, Without: v.Without, Spectral: v.Spectral, Noise: t.noise,
 		Dir: o.runDir(v, seed), Pool: filepath.Join(o.Dir, "samples"), Samples: o.Samples, Held: o.Held, Steps: o.Steps,
-		SPIDER: o.SPIDER, Seed: uint64(seed), Last: true, Limit: o.Limit, Threads: o.Threads, Provider: o.Provider, Notice: o.Notice}
+		SPIDER: o.SPIDER, Plain: o.Plain, Seed: uint64(seed), Last: true, Limit: o.Limit, Threads: o.Threads, Provider: o.Provider, Notice: o.Notice}
 }
 
 func (o Options) runDir(v Variant, seed int) string {

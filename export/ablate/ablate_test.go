@@ -195,7 +195,11 @@ func TestRun_KeepsToTheBudgetItBeganWith(t *testing.T) {
 	if got, err := o.settle(); err != nil || got.Steps != 30 || got.Samples != 3 || got.Preset != "compact" {
 		t.Errorf("what is not asked for becomes %+v, %v", got, err)
 	}
-	o.Steps = 31
+	o.Plain = true
+	if _, err := o.settle(); err == nil || !strings.Contains(err.Error(), "30 held out, without variety") {
+		t.Errorf("other phantoms: %v", err)
+	}
+	o.Plain, o.Steps = false, 31
 	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "30 steps on 3 phantoms, 30 held out, not as stenosisnet compact, 31 steps") {
 		t.Errorf("other steps: %v", err)
 	}

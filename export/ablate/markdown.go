@@ -9,8 +9,12 @@ import (
 func (r *Report) Markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Ablation of %s %s\n\n", r.Net, r.Preset)
-	fmt.Fprintf(&b, "After %s. %d of %d runs are finished, each of %d steps on the same %d phantoms, seeds 1 to %d. The last weights of each are measured.\n\n",
-		r.Source, r.Runs, r.Wanted, r.Steps, r.Samples, r.Seeds)
+	kind := ""
+	if r.Plain {
+		kind = " without variety"
+	}
+	fmt.Fprintf(&b, "After %s. %d of %d runs are finished, each of %d steps on the same %d phantoms%s, seeds 1 to %d. The last weights of each are measured.\n\n",
+		r.Source, r.Runs, r.Wanted, r.Steps, r.Samples, kind, r.Seeds)
 	r.variants(&b)
 	if r.Runs > 0 {
 		fmt.Fprint(&b, "Intervals are over the held-out patients alone: how much other seeds would change a difference is not in them.\n\n")

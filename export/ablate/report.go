@@ -19,8 +19,9 @@ type Report struct {
 	Paper   string `json:"paper"`  // what the paper measured
 	Steps   int    `json:"steps"`
 	Samples int    `json:"samples"`
-	Seeds   int    `json:"seeds"` // asked for
-	Runs    int    `json:"runs"`  // finished, of all variants and seeds
+	Plain   bool   `json:"plain,omitempty"` // phantoms without variety
+	Seeds   int    `json:"seeds"`           // asked for
+	Runs    int    `json:"runs"`            // finished, of all variants and seeds
 	Wanted  int    `json:"wanted"`
 	Rows    []Row  `json:"variants"` // the full network first, then as the paper ranks them
 	Sets    []Set  `json:"sets"`     // of held-out patients
@@ -86,7 +87,7 @@ type measured map[int]map[string]map[string]map[string]train.Share
 
 // report reads the finished runs and writes the tables.
 func (o Options) report(t table) (*Report, error) {
-	r := &Report{Net: o.Net, Preset: o.Preset, Source: t.source, Paper: t.paper, Steps: o.Steps, Samples: o.Samples, Seeds: o.Seeds, Wanted: o.Seeds * len(t.variants)}
+	r := &Report{Net: o.Net, Preset: o.Preset, Source: t.source, Paper: t.paper, Steps: o.Steps, Samples: o.Samples, Plain: o.Plain, Seeds: o.Seeds, Wanted: o.Seeds * len(t.variants)}
 	var all []measured
 	for _, v := range slices.Backward(t.variants) {
 		row, m, err := o.collect(v)

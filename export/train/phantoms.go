@@ -13,8 +13,7 @@ import (
 // phantomSegments makes one sagittal study on the network grid; everything about
 // patient and scanner varies, and a third have random contrast, so that shape is
 // learned and not a scanner.
-func phantomSegments(seed uint64, size [3]int, spacingMM [3]float64) []Segment {
-	o := phantom.TrainingOptions()
+func phantomSegments(seed uint64, o phantom.Options, size [3]int, spacingMM [3]float64) []Segment {
 	o.Pathology = [3]float64{0.1, 0.25, 0.5}[seed%3] // as mixed as a hospital's patients
 	slab := phantom.GenerateSagittal(seed, o, size, spacingMM)
 	return []Segment{{T1: normalised(slab.T1), T2: normalised(slab.T2), Labels: slab.Truth.Data, Patient: fmt.Sprint(seed)}}
@@ -23,14 +22,13 @@ func phantomSegments(seed uint64, size [3]int, spacingMM [3]float64) []Segment {
 // phantomStudy makes one sagittal study that is somewhat larger than the network grid,
 // to be viewed by the trainer: thick slices, at times thin ones, of the sequences
 // that stand in for T1 and T2 in practice.
-func phantomStudy(seed uint64, size [3]int, spacingMM [3]float64) []Segment {
+func phantomStudy(seed uint64, o phantom.Options, size [3]int, spacingMM [3]float64) []Segment {
 	r := source(seed, 0, 1)
 	depth := float64(size[2]) * spacingMM[2] * 1.2
 	spacingMM[2] = between(r, 3.3, 5)
 	if r.IntN(6) == 0 {
 		spacingMM[2] = 2
 	}
-	o := phantom.TrainingOptions()
 	if r.IntN(4) > 0 { // else the slices that were acquired are others than those of the grid
 		o.ThicknessMM = spacingMM[2]
 	}
@@ -52,8 +50,7 @@ func normalised(v *volume.Volume) []uint8 {
 
 // stenosisSamples reads the 25 crops of one phantom, found through its mask by
 // the same code that serves readers.
-func stenosisSamples(seed uint64, size int) ([]StenosisSample, error) {
-	o := phantom.TrainingOptions()
+func stenosisSamples(seed uint64, o phantom.Options, size int) ([]StenosisSample, error) {
 	o.NoLesions, o.RandomContrast = true, 0.2
 	o.SlabMM = 70 // both rows of foramina
 	c := phantom.Generate(seed, o)

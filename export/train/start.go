@@ -17,6 +17,7 @@ import (
 	"columna/export/graph"
 	"columna/export/nets"
 	"columna/internal/ort"
+	"columna/phantom"
 )
 
 // Options choose a training run as the command line does.
@@ -31,6 +32,7 @@ type Options struct {
 	Split       string          // file of the patients' parts, split.json in the run folder if not given
 	Samples     int             // phantoms at a time, 0 = the network's default
 	Pool        string          `json:",omitempty"` // folder of phantoms that several runs share, made once; "": each run makes its own while it learns
+	Plain       bool            `json:",omitempty"` // phantoms without the variety of training: sooner learned, for short comparisons
 	Held        int             `json:",omitempty"` // phantoms to validate on, 0 = the network's default
 	Noise       []float64       `json:",omitempty"` // segmentation: noise under which the held-out studies are measured too, in deviations of the image
 	Steps       int             // 0 = the network's default
@@ -109,6 +111,8 @@ func (o Options) Check() error {
 		return errors.New("desamba learns from phantoms alone: no data set has lesions with their primary tumour")
 	case !segments && len(o.Noise) > 0:
 		return fmt.Errorf("%s classifies: it is measured under noise for segmentation networks only", net.Name())
+	case o.Plain && o.Net == "desamba":
+		return errors.New("desamba learns from one kind of phantoms: leave plain out")
 	case !segments && (o.Whole || o.Mix != 0):
 		return fmt.Errorf("%s is not trained on crops of a grid: whole and mix are for segmentation networks", net.Name())
 	}
@@ -201,6 +205,22 @@ func (o Options) cache(kind string, first uint64, count int) string {
 	return filepath.Join(cmp.Or(o.Pool, o.Dir), fmt.Sprintf("%s-%x-%d-3.samples", kind, first, count))
 }
 
+// patients are the phantoms of the run.
+func (o Options) patients() phantom.Options {
+	if o.Plain {
+		return phantom.DefaultOptions()
+	}
+	return phantom.TrainingOptions()
+}
+
+// kind names samples of phantoms, so that plain ones are never taken for others.
+func (o Options) kind(format string, size ...any) string {
+	if o.Plain {
+		format = "plain-" + format
+	}
+	return fmt.Sprintf(format, size...)
+}
+
 func newNet(o Options, want string) (nets.Net, error) {
 	preset := o.Preset
 	if preset == "" {
@@ -220,8 +240,8 @@ func newStenosis(s supply) (Task, error) {
 	}
 	t := &StenosisTask{net: net, size: net.Inputs()[0].Shape[2], batch: s.r.batch, seed: s.o.Seed, sessions: s.o.sessions(),
 		limits: "Synthetic phantoms only: unvalidated on patients. Not a medical device."}
-	kind := fmt.Sprintf("stenosis-%d", t.size)
-	make_ := func(seed uint64) ([]StenosisSample, error) { return stenosisSamples(seed, t.size) }
+	kind := s.o.kind("stenosis-%d", t.size)
+	make_ := func(seed uint64) ([]StenosisSample, error) { return stenosisSamples(seed, s.o.patients(), t.size) }
 	phantoms, begun, err := phantomsOf(s, kind, make_, orderOfCrops)
 	if err != nil {
 		return nil, err
@@ -299,8 +319,10 @@ func newSegmentation(s supply) (Task, error) {
 
 // supply lets phantoms and cases be made.
 func (t *SegmentationTask) supply(s supply, size [3]int) error {
-	kind := fmt.Sprintf("segment-%dx%dx%d", t.d, t.h, t.w)
-	phantoms, begun, err := phantomsOf(s, kind+"-wide", func(seed uint64) ([]Segment, error) { return phantomStudy(seed, size, t.spacing), nil }, orderOfSegments)
+	kind := s.o.kind("segment-%dx%dx%d", t.d, t.h, t.w)
+	phantoms, begun, err := phantomsOf(s, kind+"-wide", func(seed uint64) ([]Segment, error) {
+		return phantomStudy(seed, s.o.patients(), size, t.spacing), nil
+	}, orderOfSegments)
 	if err != nil {
 		return err
 	}
@@ -317,7 +339,9 @@ func (t *SegmentationTask) supply(s supply, size [3]int) error {
 	}
 	t.about += "."
 	t.late = heldOut(s, begun, kind,
-		func(seed uint64) ([]Segment, error) { return phantomSegments(seed, size, t.spacing), nil },
+		func(seed uint64) ([]Segment, error) {
+			return phantomSegments(seed, s.o.patients(), size, t.spacing), nil
+		},
 		func(c *dataset.Case, e dataset.Entry) ([]Segment, error) { return caseSegment(c, e, size, t.spacing) })
 	return nil
 }

@@ -70,10 +70,14 @@ func (o Options) phantomPath(kind string, seed uint64) string {
 
 // count says how many phantoms are learned from.
 func (s supply) count() string {
-	if s.o.Pool != "" {
-		return fmt.Sprintf("%d in all", s.r.samples)
+	plain := ""
+	if s.o.Plain {
+		plain = " without variety"
 	}
-	return fmt.Sprintf("%d at a time", s.r.samples)
+	if s.o.Pool != "" {
+		return fmt.Sprintf("%d in all%s", s.r.samples, plain)
+	}
+	return fmt.Sprintf("%d at a time%s", s.r.samples, plain)
 }
 
 // remembered reads samples from a file, or makes them and writes it. A file that

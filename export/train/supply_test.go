@@ -202,3 +202,17 @@ func TestReview_ListsOnceAndSaysSo(t *testing.T) {
 		t.Errorf("got %v, said %v, %v", rows, said, err)
 	}
 }
+
+// Plain phantoms and those of training are never taken for each other.
+func TestOptions_PlainPhantomsHaveFilesOfTheirOwn(t *testing.T) {
+	plain, varied := Options{Plain: true, Dir: "d"}, Options{Dir: "d"}
+	if a, b := plain.phantomPath(plain.kind("stenosis-%d", 96), 1), varied.phantomPath(varied.kind("stenosis-%d", 96), 1); a == b {
+		t.Errorf("both are kept in %s", a)
+	}
+	if plain.patients().Variety != 0 || varied.patients().Variety == 0 {
+		t.Errorf("variety %g and %g", plain.patients().Variety, varied.patients().Variety)
+	}
+	if err := (Options{Net: "desamba", Plain: true}).Check(); err == nil {
+		t.Error("desamba takes plain phantoms")
+	}
+}

@@ -17,6 +17,7 @@ import (
 	"columna/inference"
 	"columna/internal/ort"
 	"columna/models"
+	"columna/phantom"
 	"columna/spine"
 	"columna/volume"
 )
@@ -226,13 +227,13 @@ func (t *tuningTask) fillPhantoms(ctx context.Context, o *Tuning) error {
 		return t.fillReplay(ctx, o.Replay)
 	}
 	train, err := makeAll(ctx, trainSeeds, max(o.Phantoms, 1), func(seed uint64) ([]Segment, error) {
-		return phantomStudy(seed, t.size(), t.spacing), nil
+		return phantomStudy(seed, phantom.TrainingOptions(), t.size(), t.spacing), nil
 	})
 	if err != nil {
 		return err
 	}
 	held, err := makeAll(ctx, heldSeeds, monitored, func(seed uint64) ([]Segment, error) {
-		return phantomSegments(seed, t.size(), t.spacing), nil
+		return phantomSegments(seed, phantom.TrainingOptions(), t.size(), t.spacing), nil
 	})
 	for _, part := range train {
 		t.studies[turnPhantom] = append(t.studies[turnPhantom], part...)
