@@ -14,6 +14,8 @@ import (
 // The margins of the gate, of Dice (0 to 1) and of sensitivity and specificity.
 const (
 	ClassMargin  = 0.02 // of a class on held-out patients, that a loss must stay within at 95 %
+	LevelMargin  = 0.01 // of a level there, whose loss counts where it is beyond chance
+	MissMargin   = 0.10 // of all severe grades there together: one in ten may be missed by chance
 	ReplayMargin = 0.02 // of a class on the replay set, likewise
 	MeanMargin   = 0.01 // of the mean of the classes on the replay set
 	SevereMargin = 0.05 // of severe grades on the replay set
@@ -98,13 +100,16 @@ func judgeHeld(r readings) ([]Check, error) {
 		if isClass(r, d.Name) {
 			checks = append(checks, check(r.set, d, fmt.Sprintf("no loss over %.2f", ClassMargin), d.NotInferior(ClassMargin)))
 		} else {
-			checks = append(checks, check(r.set, d, "no loss beyond chance", !d.Worse()))
+			checks = append(checks, check(r.set, d, fmt.Sprintf("no sure loss over %.2f", LevelMargin), !d.Worse() || d.Change.Value >= -LevelMargin))
 		}
 	}
 	for _, d := range c.Severe {
-		if strings.Contains(d.Name, "sensitivity") {
-			checks = append(checks, check(r.set, d, "no loss", d.Change.Value >= 0))
-		} else {
+		switch {
+		case d.Name == "severe, sensitivity":
+			checks = append(checks, check(r.set, d, fmt.Sprintf("no sure loss, none over %.2f", MissMargin), !d.Worse() && d.Change.Value >= -MissMargin))
+		case strings.Contains(d.Name, "sensitivity"): // of a condition: few cells each
+			checks = append(checks, check(r.set, d, "no sure loss", !d.Worse()))
+		default:
 			checks = append(checks, check(r.set, d, fmt.Sprintf("no loss over %.2f", SevereMargin), d.Change.Value >= -SevereMargin))
 		}
 	}
