@@ -15,7 +15,7 @@ train() {
 fine=(--preset fine ${SPIDER:+--spider "$SPIDER"} --ema 0.999)
 train gfssnet gfssnet-crops "${fine[@]}" --samples 400 --steps 9000
 train gfssnet gfssnet "${fine[@]}" --from runs/gfssnet-crops/best/gfssnet.onnx \
-	--samples 600 --steps 5000 --mix 0.5 --lr 1.2e-3 # whole slices, which show every level
+	--samples 600 --steps 9800 --mix 0.5 --lr 1.2e-3 # whole slices, which show every level
 "$columna" model calibrate gfssnet --dir runs/gfssnet/best ${SPIDER:+--spider "$SPIDER"}
 train stenosisnet stenosisnet --samples 500 --steps 9000 --ema 0.998
 train desamba desamba --samples 400 --steps 1600 --ema 0.995
