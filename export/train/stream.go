@@ -230,18 +230,22 @@ func (s *stream[T]) release(r round) {
 
 // later is something that is made in the background.
 type later[T any] struct {
-	done  chan struct{}
-	value T
-	err   error
+	done   chan struct{}
+	wanted chan struct{} // closed when somebody waits for it
+	wants  sync.Once
+	value  T
+	err    error
 }
 
-// begin makes something once after is closed.
+// begin makes something once after is closed, or as soon as it is waited for.
 func begin[T any](ctx context.Context, after <-chan struct{}, f func() (T, error)) *later[T] {
-	l := &later[T]{done: make(chan struct{})}
+	l := &later[T]{done: make(chan struct{}), wanted: make(chan struct{})}
 	go func() {
 		defer close(l.done)
 		select {
 		case <-after:
+			l.value, l.err = f()
+		case <-l.wanted:
 			l.value, l.err = f()
 		case <-ctx.Done():
 			l.err = ctx.Err()
@@ -251,6 +255,7 @@ func begin[T any](ctx context.Context, after <-chan struct{}, f func() (T, error
 }
 
 func (l *later[T]) wait(ctx context.Context) (T, error) {
+	l.wants.Do(func() { close(l.wanted) })
 	select {
 	case <-l.done:
 		return l.value, l.err

@@ -171,3 +171,13 @@ func TestStream_LetsGoWhenTheRunIsCancelled(t *testing.T) {
 		t.Error("a sample came from nowhere")
 	}
 }
+
+// A run that was stopped between the last step of an epoch and its validation
+// validates before it draws anything.
+func TestLater_IsMadeForWhoWaitsBeforeAnythingBegan(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if n, err := begin(ctx, make(chan struct{}), func() (int, error) { return 7, nil }).wait(ctx); n != 7 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+}
