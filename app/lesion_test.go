@@ -98,6 +98,7 @@ func TestLesion_IsClassifiedInTheBackgroundAndExplained(t *testing.T) {
 			t.Error("T1 and T2 show the same map")
 		}
 	})
+	t.Run("what it would be if an infection is said only where the network tells", r.saysInfection)
 	t.Run("the maps go and come with H, Space and blind reading", r.lesionHeatHides)
 	t.Run("choosing another lesion asks anew", r.choosesLesion)
 	t.Run("a new analysis drops the maps", func(t *testing.T) {
@@ -110,6 +111,15 @@ func TestLesion_IsClassifiedInTheBackgroundAndExplained(t *testing.T) {
 			t.Errorf("%d maps of an older result are in sight", n)
 		}
 	})
+}
+
+func (r *reader) saysInfection(t *testing.T) {
+	f := r.room().findings()[0]
+	before := len(r.room().panel.lesionLine(0, f).(*fyne.Container).Objects)
+	f.Infection = [spine.InfectionCount]float64{0.7, 0.3}
+	if after := len(r.room().panel.lesionLine(0, f).(*fyne.Container).Objects); after != before+1 || f.SaysInfection() == r.room().findings()[0].SaysInfection() {
+		t.Errorf("%d lines without an infection, %d with one", before, after)
+	}
 }
 
 func (r *reader) lesionHeatHides(t *testing.T) {
