@@ -18,7 +18,8 @@ train gfssnet gfssnet "${fine[@]}" --from runs/gfssnet-crops/best/gfssnet.onnx \
 	--samples 600 --steps 9800 --mix 0.5 --lr 1.2e-3 # whole slices, which show every level
 "$columna" model calibrate gfssnet --dir runs/gfssnet/best ${SPIDER:+--spider "$SPIDER"}
 train stenosisnet stenosisnet --samples 500 --steps 9000 --ema 0.998
-train desamba desamba --samples 400 --steps 1600 --ema 0.995
+train desamba desamba-first --samples 400 --steps 1600 --ema 0.995
+train desamba desamba --from runs/desamba-first/best/desamba.onnx --samples 400 --steps 1600 --lr 3e-4 --ema 0.995
 for net in gfssnet stenosisnet desamba; do
 	cp "runs/$net/best/$net".* models/onnx/
 done
