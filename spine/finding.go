@@ -95,7 +95,7 @@ type Analysis struct {
 
 // LowConfidence is the confidence under which a structure should be looked at:
 // see docs/postprocessing.md for how often its mask is then poor.
-const LowConfidence = 0.9
+const LowConfidence = 0.86
 
 // ReaderState is how far the human reading has come.
 type ReaderState string
