@@ -534,6 +534,9 @@ func (t *SegmentationTask) measure(ctx context.Context, s *ort.Session, set []Se
 		}
 		sem, node := argmax(out["semantic"].Data, classes), argmax(out["level"].Data, nodes)
 		for class := semBody; class < classes; class++ {
+			if c.NoSacrum && class == semSacrum {
+				continue // a vertebra that a count took for it
+			}
 			if d := diceOf(c.Labels, sem, class); !math.IsNaN(d) {
 				sum[class] += d
 				count[class]++
