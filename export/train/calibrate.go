@@ -122,6 +122,16 @@ func (a *answered) add(probabilities []float64, truth int) {
 	a.logits, a.truth = append(a.logits, z), append(a.truth, truth)
 }
 
+// erred says whether any answer is wrong.
+func (a *answered) erred() bool {
+	for n, z := range a.logits {
+		if metrics.Largest(z) != a.truth[n] {
+			return true
+		}
+	}
+	return false
+}
+
 func (a *answered) ece(temperature float64) float64 {
 	p := make([][]float64, len(a.logits))
 	for n, z := range a.logits {
@@ -144,6 +154,9 @@ func (c *calibrator) answers(ctx context.Context, ask func(context.Context, *pha
 	}
 	if len(fit.truth) == 0 || len(test.truth) == 0 {
 		return Calibration{}, fmt.Errorf("%d phantoms to fit on and %d to measure on gave %s no answer", c.o.Phantoms, c.o.Test, c.o.Net)
+	}
+	if !fit.erred() {
+		return Calibration{}, fmt.Errorf("all %d answers of %s were right, which no temperature is cold enough for: ask for more than %d phantoms", len(fit.truth), c.o.Net, c.o.Phantoms)
 	}
 	t := metrics.Temperature(fit.logits, fit.truth)
 	return Calibration{Temperature: t, Fitted: len(fit.truth), Measured: len(test.truth), ECEBefore: test.ece(1), ECEAfter: test.ece(t)}, nil

@@ -79,7 +79,7 @@ func TestCalibrate_BringsEachHeadOfDeSambaToScale(t *testing.T) {
 	if err := models.Save(dir, m); err != nil {
 		t.Fatal(err)
 	}
-	o := CalibrateOptions{Dir: dir, Net: inference.LesionNet, Phantoms: 1, Test: 1, Seed: 77, TestSeed: 78, Threads: 1}
+	o := CalibrateOptions{Dir: dir, Net: inference.LesionNet, Phantoms: 2, Test: 1, Seed: 79, TestSeed: 78, Threads: 1}
 	found, err := Calibrate(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +89,20 @@ func TestCalibrate_BringsEachHeadOfDeSambaToScale(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := found.Heads[headSpondylitis]
-	if second.Fitted != 1 || second.Measured != 1 || card.Head(headSpondylitis).Temperature != second.Temperature || card.Temperature != found.Temperature {
+	if second.Fitted != 2 || second.Measured != 1 || card.Head(headSpondylitis).Temperature != second.Temperature || card.Temperature != found.Temperature {
 		t.Errorf("found %+v, card says %g and %+v", found, card.Temperature, card.Heads)
+	}
+}
+
+// Where every answer is right the coldest temperature is the likeliest.
+func TestAnswered_TellsWhetherAnythingWasWrong(t *testing.T) {
+	var a answered
+	a.add([]float64{0.7, 0.2, 0.1}, 0)
+	a.add([]float64{0.1, 0.2, 0.7}, 2)
+	if a.erred() {
+		t.Error("both are right")
+	}
+	if a.add([]float64{0.5, 0.4, 0.1}, 1); !a.erred() {
+		t.Error("the third is wrong")
 	}
 }
