@@ -32,8 +32,7 @@ func LoadSeries(ctx context.Context, files []FileRef) (*volume.Volume, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := volume.New(lay.grid)
-	largePages(v.Data)
+	v := &volume.Volume{Grid: lay.grid, Data: inLargePages(lay.grid.Len())}
 	l.place(st, lay, v)
 	if err := l.each(ctx, l.pixels); err != nil {
 		return nil, err
@@ -53,7 +52,33 @@ type loader struct {
 	grey    map[*slice][]float32
 	count   int
 	tables  greyTables
-	spare   sync.Pool // of *[]byte
+	spare   buffers
+}
+
+// buffers is memory that files are read into one after the other. The collector, which
+// empties a sync.Pool, leaves it alone: touching new memory takes as long as reading.
+type buffers struct {
+	mu   sync.Mutex
+	free [][]byte
+}
+
+// take is nil where there is none.
+func (b *buffers) take() []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.free) == 0 {
+		return nil
+	}
+	last := len(b.free) - 1
+	held := b.free[last]
+	b.free = b.free[:last]
+	return held
+}
+
+func (b *buffers) give(held []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.free = append(b.free, held)
 }
 
 func newLoader(files []FileRef) *loader {
@@ -164,16 +189,12 @@ func (l *loader) interpolate(st *stack, lay *layout, v *volume.Volume) {
 
 // pixels decodes the slices of source i into their places.
 func (l *loader) pixels(ctx context.Context, i int) error {
-	held, _ := l.spare.Get().(*[]byte)
-	if held == nil {
-		held = new([]byte)
-	}
-	defer l.spare.Put(held)
-	var err error
-	if *held, err = l.zips.readInto(*held, l.sources[i][0]); err != nil {
+	held, err := l.zips.readInto(l.spare.take(), l.sources[i][0])
+	if err != nil {
 		return err
 	}
-	f, err := parse(*held)
+	defer l.spare.give(held)
+	f, err := parse(held)
 	if err != nil {
 		return err
 	}

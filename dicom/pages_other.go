@@ -2,5 +2,5 @@
 
 package dicom
 
-// largePages leaves the choice of pages to systems that make it themselves.
-func largePages([]float32) {}
+// inLargePages leaves the choice of pages to systems that make it themselves.
+func inLargePages(n int) []float32 { return make([]float32, n) }
