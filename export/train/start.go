@@ -139,10 +139,14 @@ func Start(ctx context.Context, o Options) error {
 	if err := o.Check(); err != nil {
 		return err
 	}
+	held, err := hold(o.Dir)
+	if err != nil {
+		return err
+	}
+	defer held.Close()
 	r := recipes()[o.Net].with(o)
 	cfg := r.config(o)
 	if o.From != "" {
-		var err error
 		if cfg.From, err = readWeights(o.From); err != nil {
 			return err
 		}

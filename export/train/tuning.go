@@ -76,6 +76,11 @@ const monitored = 4
 // spare for it: whether they are good is for held-out patients to say. Cancelling ctx
 // ends it within the second.
 func Tune(ctx context.Context, t *Tuning) error {
+	held, err := hold(t.Dir)
+	if err != nil {
+		return err
+	}
+	defer held.Close()
 	weights, err := graph.DecodeWeights(t.Parent.ONNX)
 	if err != nil {
 		return fmt.Errorf("read the weights in use: %w", err)

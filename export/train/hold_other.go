@@ -1,0 +1,7 @@
+//go:build !linux && !darwin
+
+package train
+
+import "os"
+
+func lockFile(*os.File) bool { return true }
