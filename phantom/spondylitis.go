@@ -48,9 +48,9 @@ const (
 
 // resemble draws how typical an infection is. Borders, texture, cavities (caseous
 // necrosis, or a small abscess in the bone), their rim, the spared disc and the
-// abscess beside the spine follow the degree, each with a variation of its own
-// (seeds/desamba.txt: even oedema, blurred, of low frequencies; necrosis and abscess,
-// sharper, of mid to high ones).
+// abscess beside the spine follow the degree, each with a variation of its own (the
+// DeSamba paper: even oedema, blurred, of low frequencies; necrosis and abscess, sharper,
+// of mid to high ones).
 func (i *infection) resemble(d dice) {
 	l := i.lesion
 	degree := d.about(pyogenicDegree, degreeDeviation)

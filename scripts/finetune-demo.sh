@@ -1,9 +1,10 @@
 #!/bin/sh
 # The learning loop on phantoms: corrections of a scanner that the shipped network has
-# never seen are learned and let into use; the rollback brings the former bytes back; the
-# same corrections, spoiled, are refused. Prints the figures of both gates. The same call
-# goes on where an interrupted one was: what is done is not done again, and a learning
-# goes on from its checkpoint.
+# never seen are learned and, where the gate lets them, taken into use; the rollback brings
+# the former bytes back; the same corrections, spoiled, are refused. Prints the figures of
+# both gates, and fails where the good corrections were refused. The same call goes on where
+# an interrupted one was: what is done is not done again, and a learning goes on from its
+# checkpoint.
 #   scripts/finetune-demo.sh [DIR [PATIENTS [STEPS]]]
 set -eu
 cd "$(dirname "$0")/.."
@@ -43,9 +44,14 @@ make_patients() {
 	go run scripts/finetune_demo.go make "$dir" "$patients"
 }
 roll_back() {
+	rm -f "$dir/refused"
 	after=$(hash_in_use)
 	echo "in use: $after"
-	[ "$before" != "$after" ] || { echo "the candidate was not let into use"; exit 1; }
+	if [ "$before" = "$after" ]; then
+		echo "the candidate was not let into use: there is nothing to roll back"
+		: >"$dir/refused"
+		return
+	fi
 	"$bin" models --rollback gfssnet
 	[ "$(hash_in_use)" = "$before" ] || { echo "the rollback did not restore the former model"; exit 1; }
 }
@@ -64,3 +70,4 @@ figures "$dir/poisoned.json"
 [ "$(hash_in_use)" = "$before" ] || { echo "a spoiled candidate was let into use"; exit 1; }
 "$bin" models --history
 "$bin" check
+[ ! -e "$dir/refused" ] || { echo "the corrections taught nothing that the gate lets in"; exit 1; }

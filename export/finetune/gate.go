@@ -14,11 +14,9 @@ import (
 // The margins of the gate, of Dice (0 to 1) and of sensitivity and specificity.
 const (
 	ClassMargin  = 0.02 // of a class on held-out patients, that a loss must stay within at 95 %
-	LevelMargin  = 0.01 // of a level there, whose loss counts where it is beyond chance
-	MissMargin   = 0.10 // of all severe grades there together: one in ten may be missed by chance
 	ReplayMargin = 0.02 // of a class on the replay set, likewise
 	MeanMargin   = 0.01 // of the mean of the classes on the replay set
-	SevereMargin = 0.05 // of all severe grades together on the replay set, and of what is called so there and on held-out patients
+	SevereMargin = 0.05 // of severe grades on the replay set
 )
 
 // Check is one question that the gate asks.
@@ -100,14 +98,14 @@ func judgeHeld(r readings) ([]Check, error) {
 		if isClass(r, d.Name) {
 			checks = append(checks, check(r.set, d, fmt.Sprintf("no loss over %.2f", ClassMargin), d.NotInferior(ClassMargin)))
 		} else {
-			checks = append(checks, check(r.set, d, fmt.Sprintf("no sure loss over %.2f", LevelMargin), !d.Worse() || d.Change.Value >= -LevelMargin))
+			checks = append(checks, check(r.set, d, "no loss beyond chance", !d.Worse()))
 		}
 	}
 	for _, d := range c.Severe {
-		if d.Name == "severe, sensitivity" {
-			checks = append(checks, check(r.set, d, fmt.Sprintf("no sure loss, none over %.2f", MissMargin), !d.Worse() && d.Change.Value >= -MissMargin))
+		if strings.Contains(d.Name, "sensitivity") {
+			checks = append(checks, check(r.set, d, "no loss", d.Change.Value >= 0))
 		} else {
-			checks = append(checks, checkSevere(r.set, d))
+			checks = append(checks, check(r.set, d, fmt.Sprintf("no loss over %.2f", SevereMargin), d.Change.Value >= -SevereMargin))
 		}
 	}
 	return checks, nil
@@ -127,18 +125,9 @@ func judgeReplay(r readings) ([]Check, error) {
 		}
 	}
 	for _, d := range c.Severe {
-		checks = append(checks, checkSevere(r.set, d))
+		checks = append(checks, check(r.set, d, fmt.Sprintf("no loss over %.2f", SevereMargin), d.Change.Value >= -SevereMargin))
 	}
 	return checks, nil
-}
-
-// checkSevere holds the severe grades of all conditions together to a margin. Those of
-// one condition are so few that a single one would go beyond it.
-func checkSevere(set string, d eval.Difference) Check {
-	if strings.HasPrefix(d.Name, "severe, ") {
-		return check(set, d, fmt.Sprintf("no loss over %.2f", SevereMargin), d.Change.Value >= -SevereMargin)
-	}
-	return check(set, d, "no sure loss", !d.Worse())
 }
 
 func check(set string, d eval.Difference, rule string, passed bool) Check {
