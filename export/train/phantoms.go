@@ -32,7 +32,11 @@ func phantomStudy(seed uint64, o phantom.Options, size [3]int, spacingMM [3]floa
 	if r.IntN(4) > 0 { // else the slices that were acquired are others than those of the grid
 		o.ThicknessMM = spacingMM[2]
 	}
-	size = [3]int{size[0] + 16, size[1] + 16, int(depth / spacingMM[2])}
+	margin := 16
+	if source(seed, 0, 2).IntN(3) == 0 { // wide fields of view, of which a view shows any part
+		margin = 96
+	}
+	size = [3]int{size[0] + margin, size[1] + margin, int(depth / spacingMM[2])}
 	p := phantom.MakeSample(seed, o, phantom.Want{SizeVox: size, SpacingMM: spacingMM, Techniques: []phantom.Technique{
 		oneOf(r, phantom.T1, phantom.T1, phantom.T1, phantom.T1, phantom.T1Grad),
 		oneOf(r, phantom.T2, phantom.T2, phantom.T2, phantom.T2, phantom.Space, phantom.STIR, phantom.STIR, phantom.T2FS,

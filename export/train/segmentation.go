@@ -239,8 +239,8 @@ func (t *SegmentationTask) sample(r *rand.Rand, s Segment, c crop) map[string]or
 }
 
 // focus is the point of a study, in its voxels, that a view is centred on: mostly a
-// labelled voxel. Along an axis that the view shows whole it is near the middle, as
-// in use.
+// labelled voxel. Along an axis of the grid's own length it is near the middle, as in
+// use, or, where the study is the larger, anywhere: in use views then lie side by side.
 func (t *SegmentationTask) focus(r *rand.Rand, s Segment, c crop) [3]float64 {
 	var at [3]float64
 	for try := range 40 {
@@ -250,10 +250,13 @@ func (t *SegmentationTask) focus(r *rand.Rand, s Segment, c crop) [3]float64 {
 			break
 		}
 	}
+	size := [3]int{t.w, t.h, t.d}
 	whole := [3]bool{c.w == t.w, c.h == t.h, c.d == t.d}
 	for a := range 3 {
 		if whole[a] {
-			at[a] = float64(s.Size[a]-1)/2 + between(r, -1, 1)*viewShiftMM/s.SpacingMM[a]*[3]float64{1, 1, 0.5}[a]
+			spare := float64(s.Size[a])*s.SpacingMM[a] - float64(size[a])*t.spacing[a]
+			shift := max(viewShiftMM*[3]float64{1, 1, 0.5}[a], min(spare/2, float64(size[a])*t.spacing[a]/4))
+			at[a] = float64(s.Size[a]-1)/2 + between(r, -1, 1)*shift/s.SpacingMM[a]
 		}
 	}
 	return at
