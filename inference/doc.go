@@ -28,6 +28,11 @@
 //     to the patient's right for right ones, so that the canal always lies on the
 //     image's left half and the side of interest on its right half.
 //
+// A cell is graded by the mean of several crops: the one at its place, which is the
+// one that is shown and explained, those 1.5 mm to each side of it, and the same of
+// the next slice, which counts the more the nearer the place lies to it. A mask that
+// differs by a voxel then moves a grade little.
+//
 // Lesion regions (LesionROI): 16x32x32 voxels around the middle of the lesion's
 // box in the same i/j/k orientation, 32 mm wide or 1.25 times the box if that is
 // larger.

@@ -10,6 +10,9 @@ import (
 	"columna/volume"
 )
 
+// gradeCount is how many grades StenosisNet tells apart.
+const gradeCount = len(spine.GradeFinding{}.Probabilities)
+
 // Grade reads the 25 cells of a study, in the order of condition then level. A
 // cell that cannot be read is NotGradable with a reason.
 func (p *Pipeline) Grade(ctx context.Context, study *spine.Study, mask *volume.LabelMap) ([]spine.GradeFinding, error) {
@@ -37,26 +40,39 @@ func (p *Pipeline) grade(ctx context.Context, study *spine.Study, mask *volume.L
 	return out, m, nil
 }
 
-// gradeCell reads one condition at one level.
+// gradeCell reads one condition at one level. Its point is that of the middle crop.
 func (p *Pipeline) gradeCell(ctx context.Context, study *spine.Study, a *Anatomy, c spine.Condition, l spine.Level, sizePx int) (spine.GradeFinding, error) {
 	f := spine.GradeFinding{Condition: c, Level: l, Grade: spine.NotGradable}
-	crop, reason := a.Crop(study, c, l, sizePx)
-	if crop == nil {
+	looks, reason := a.looks(study, c, l, sizePx)
+	if len(looks) == 0 {
 		f.Reason = reason
 		return f, nil
 	}
+	for _, look := range looks {
+		probabilities, err := p.gradeCrop(ctx, look.Crop, c)
+		if err != nil {
+			return f, err
+		}
+		for n, v := range probabilities {
+			f.Probabilities[n] += v * look.weight
+		}
+	}
+	f.Grade = spine.Grade(largest(f.Probabilities[:]))
+	f.Point = &looks[0].Point
+	return f, nil
+}
+
+// gradeCrop is how probable each grade is by one crop.
+func (p *Pipeline) gradeCrop(ctx context.Context, crop *Crop, c spine.Condition) ([]float64, error) {
 	out, m, err := p.stenosis.infer(ctx, stenosisTensors(crop, c))
 	if err != nil {
-		return f, err
+		return nil, err
 	}
-	logits, err := output(out, m.Name, "logits", len(f.Probabilities))
+	logits, err := output(out, m.Name, "logits", gradeCount)
 	if err != nil {
-		return f, err
+		return nil, err
 	}
-	copy(f.Probabilities[:], softmax(logits, m.Temperature))
-	f.Grade = spine.Grade(largest(f.Probabilities[:]))
-	f.Point = &crop.Point
-	return f, nil
+	return softmax(logits, m.Temperature), nil
 }
 
 // stenosisTensors is the input of StenosisNet for one crop.

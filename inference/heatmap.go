@@ -24,25 +24,21 @@ type Heatmap struct {
 	Parts     []*Heatmap     // of a lesion one map for each sequence in view, of attention one for each module
 }
 
-// HeatmapStenosis explains one cell of the worksheet: the grade that the network
-// finds most probable. The map lies in the plane of the slice that was read.
+// HeatmapStenosis explains one cell of the worksheet: why its middle crop speaks for
+// the grade that the cell was given. The map lies in the plane of the slice that was read.
 func (p *Pipeline) HeatmapStenosis(ctx context.Context, study *spine.Study, mask *volume.LabelMap, c spine.Condition, l spine.Level) (*Heatmap, error) {
 	crop, err := p.stenosisCrop(study, mask, c, l)
 	if err != nil {
 		return nil, err
 	}
+	f, err := p.gradeCell(ctx, study, NewAnatomy(mask), c, l, crop.SizePx)
+	if err != nil {
+		return nil, err
+	}
 	in := stenosisTensors(crop, c)
-	out, m, err := p.stenosis.infer(ctx, in)
+	in["cam_target"] = oneHot(gradeCount, int(f.Grade))
+	out, m, err := p.stenosis.explain(ctx, in)
 	if err != nil {
-		return nil, err
-	}
-	logits, err := output(out, m.Name, "logits", 3)
-	if err != nil {
-		return nil, err
-	}
-	grade := largest(softmax(logits, 1))
-	in["cam_target"] = oneHot(3, grade)
-	if out, m, err = p.stenosis.explain(ctx, in); err != nil {
 		return nil, err
 	}
 	cam, err := output(out, m.Name, "cam", crop.Grid.Len())
@@ -50,7 +46,7 @@ func (p *Pipeline) HeatmapStenosis(ctx context.Context, study *spine.Study, mask
 		return nil, err
 	}
 	h := newHeatmap(crop.Grid, cam, m)
-	h.Class, h.Level, h.SeriesUID = spine.Grade(grade).String(), l.Title(), crop.Series.UID
+	h.Class, h.Level, h.SeriesUID = f.Grade.String(), l.Title(), crop.Series.UID
 	return h, nil
 }
 
