@@ -24,10 +24,15 @@ const (
 // islands are removed and holes filled. The flags say what a reader should check. When ctx
 // ends it stops early, and what it returns is worth nothing.
 func Assemble(ctx context.Context, semantic, level []float32, netGrid, native volume.Grid) (*volume.LabelMap, []spine.Flag) {
-	m := newNetMap(netGrid, semantic, level)
+	return assemble(ctx, &netAnswer{grid: netGrid, growth: 1, semantic: semantic, level: level}, native)
+}
+
+// assemble is Assemble for a patient of any size.
+func assemble(ctx context.Context, a *netAnswer, native volume.Grid) (*volume.LabelMap, []spine.Flag) {
+	m := newNetMap(a.grid, a.growth, a.semantic, a.level)
 	pieces := m.pieces()
 	solved := solveChain(pieces, len(m.sacrum) > 0)
-	names := volume.NewLabelMap(netGrid)
+	names := volume.NewLabelMap(a.grid)
 	for n, p := range pieces {
 		if solved.place[n] == none {
 			continue
@@ -36,7 +41,7 @@ func Assemble(ctx context.Context, semantic, level []float32, netGrid, native vo
 			names.Data[v] = uint8(placeStructure(solved.place[n]))
 		}
 	}
-	mask := upsample(ctx, semantic, m.class, names, native)
+	mask := upsample(ctx, a.semantic, m.class, names, native)
 	spread(ctx, mask)
 	removed := tidy(ctx, mask)
 	return mask, append(m.flags(pieces, solved), islandFlags(removed)...)
@@ -187,7 +192,7 @@ func (m *netMap) flags(pieces []piece, c chain) []spine.Flag {
 	lowest, highest := places, -1
 	for n, q := range c.place {
 		if q != none {
-			p := volume.Vec3(pieces[n].at)
+			p := volume.Vec3(pieces[n].at).Scale(m.growth)
 			at[q] = &p
 			lowest, highest = min(lowest, q), max(highest, q)
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // Sizes at which pieces are joined, cut or dropped, in millimetres along the
-// spine or as a share of the middle piece of the kind.
+// spine or as a share of the middle piece of the kind. They are an adult's.
 const (
 	sameBodyMM = 11   // fragments of one body lie at one height
 	sameDiscMM = 7    //
@@ -20,20 +20,22 @@ const (
 	crumbShare = 0.06 // pieces smaller than that are noise
 )
 
-// netMap is the network's answer on its own grid.
+// netMap is the network's answer on its own grid, drawn as large as if the patient
+// were an adult.
 type netMap struct {
 	grid   volume.Grid
+	growth float64          // by which the grid was enlarged
 	class  *volume.LabelMap // semantic argmax
 	level  []float32        // node logits, channel after channel
 	up     volume.Vec3      // unit vector towards the head
-	sacrum []volume.Vec3    // surface points of the sacrum, LPS+ mm
+	sacrum []volume.Vec3    // surface points of the sacrum, enlarged LPS+ mm
 }
 
-func newNetMap(grid volume.Grid, semantic, level []float32) *netMap {
-	m := &netMap{grid: grid, class: argmaxMap(grid, semantic, classCount), level: level}
-	m.up = grid.Affine.Column(1).Scale(-1).Unit()
+func newNetMap(grid volume.Grid, growth float64, semantic, level []float32) *netMap {
+	m := &netMap{grid: enlarged(grid, 1/growth), growth: growth, class: argmaxMap(grid, semantic, classCount), level: level}
+	m.up = m.grid.Affine.Column(1).Scale(-1).Unit()
 	for _, c := range volume.Components(m.class, classSacrum) {
-		if float64(c.Voxels)*voxelMM3(grid) < 2000 {
+		if float64(c.Voxels)*voxelMM3(m.grid) < 2000 {
 			break // components come largest first
 		}
 		for _, n := range c.Indices {
@@ -42,6 +44,13 @@ func newNetMap(grid volume.Grid, semantic, level []float32) *netMap {
 		break
 	}
 	return m
+}
+
+// enlarged stretches a grid about the origin of the patient's coordinates.
+func enlarged(g volume.Grid, by float64) volume.Grid {
+	a := g.Affine
+	g.Affine = volume.NewAffine(a.Column(0).Scale(by), a.Column(1).Scale(by), a.Column(2).Scale(by), a.Column(3).Scale(by))
+	return g
 }
 
 func argmaxMap(grid volume.Grid, logits []float32, channels int) *volume.LabelMap {
@@ -60,7 +69,7 @@ func argmaxMap(grid volume.Grid, logits []float32, channels int) *volume.LabelMa
 
 func voxelMM3(g volume.Grid) float64 { return math.Abs(g.Affine.Determinant()) }
 
-// at is the centre of voxel n in LPS+ mm.
+// at is the centre of voxel n in enlarged LPS+ mm.
 func (m *netMap) at(n int32) volume.Vec3 {
 	i, j, k := m.grid.Coords(int(n))
 	return m.grid.ToWorld(volume.Vec3{float64(i), float64(j), float64(k)})

@@ -140,7 +140,7 @@ func (p *Pipeline) segmented(ctx context.Context, study *spine.Study, progress f
 		return nil, nil, err
 	}
 	base := MaskSeries(study)
-	mask, flags := Assemble(ctx, answer.semantic, answer.level, answer.grid, base.Volume.Grid)
+	mask, flags := assemble(ctx, answer, base.Volume.Grid)
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}

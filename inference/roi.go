@@ -116,7 +116,7 @@ func ageYears(s string) (float64, bool) {
 	if len(s) < 2 {
 		return 0, false
 	}
-	n, err := strconv.Atoi(strings.TrimLeft(s[:len(s)-1], "0"))
+	n, err := strconv.Atoi(s[:len(s)-1])
 	perYear := map[byte]float64{'Y': 1, 'M': 12, 'W': 52.18, 'D': 365.25}[s[len(s)-1]]
 	if err != nil || perYear == 0 || n < 0 {
 		return 0, false

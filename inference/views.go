@@ -28,6 +28,7 @@ const (
 // reading is a study on the dense grid, ready to be read in views.
 type reading struct {
 	grid    volume.Grid
+	growth  float64 // size of the patient beside an adult's
 	t1, t2  *volume.Volume
 	present [2]float32
 	views   []netView
@@ -49,8 +50,9 @@ func newReading(ctx context.Context, study *spine.Study, spec models.Spec) (*rea
 	if base == nil {
 		return nil, errNoSagittal
 	}
-	r := &reading{size: spec.SizeVox}
-	r.grid, r.views = planViews(base.Volume.Grid, spec.SizeVox, spec.SpacingMM)
+	r := &reading{size: spec.SizeVox, growth: growth(study)}
+	pixel := [3]float64{spec.SpacingMM[0] * r.growth, spec.SpacingMM[1] * r.growth, spec.SpacingMM[2]}
+	r.grid, r.views = planViews(base.Volume.Grid, spec.SizeVox, pixel)
 	r.t1, r.present[0] = onGrid(ctx, firstLoaded(study, spine.Sagittal, spine.T1), r.grid)
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -174,6 +176,7 @@ func (r *reading) best(mask []uint8, s spine.Structure) (netView, int) {
 // the dense grid, level logits at half its resolution in the slice plane.
 func (r *reading) read(ctx context.Context, net *network, progress func(fraction float64)) (*netAnswer, *models.Model, error) {
 	a := newNetAnswer(r.grid)
+	a.growth = r.growth
 	var model *models.Model
 	for n, v := range r.views {
 		progress(float64(n) / float64(len(r.views)))
@@ -201,6 +204,7 @@ func (r *reading) read(ctx context.Context, net *network, progress func(fraction
 // netAnswer is what the network said of a whole study.
 type netAnswer struct {
 	grid     volume.Grid
+	growth   float64   // of the patient
 	semantic []float32 // (6, D, H, W)
 	level    []float32 // (15, D, H/2, W/2)
 	weight   []float32 // of each column and row of a slice, D of them
