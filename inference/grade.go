@@ -48,31 +48,33 @@ func (p *Pipeline) gradeCell(ctx context.Context, study *spine.Study, a *Anatomy
 		f.Reason = reason
 		return f, nil
 	}
+	var sum [gradeCount]float32
 	for _, look := range looks {
-		probabilities, err := p.gradeCrop(ctx, look.Crop, c)
+		logits, err := p.gradeCrop(ctx, look.Crop, c)
 		if err != nil {
 			return f, err
 		}
-		for n, v := range probabilities {
-			f.Probabilities[n] += v * look.weight
+		for n, v := range logits {
+			sum[n] += v * float32(look.weight)
 		}
 	}
+	m, err := p.stenosis.load()
+	if err != nil {
+		return f, err
+	}
+	copy(f.Probabilities[:], softmax(sum[:], m.Temperature))
 	f.Grade = spine.Grade(largest(f.Probabilities[:]))
 	f.Point = &looks[0].Point
 	return f, nil
 }
 
-// gradeCrop is how probable each grade is by one crop.
-func (p *Pipeline) gradeCrop(ctx context.Context, crop *Crop, c spine.Condition) ([]float64, error) {
+// gradeCrop is what the network says of one crop: the logits of the grades.
+func (p *Pipeline) gradeCrop(ctx context.Context, crop *Crop, c spine.Condition) ([]float32, error) {
 	out, m, err := p.stenosis.infer(ctx, stenosisTensors(crop, c))
 	if err != nil {
 		return nil, err
 	}
-	logits, err := output(out, m.Name, "logits", gradeCount)
-	if err != nil {
-		return nil, err
-	}
-	return softmax(logits, m.Temperature), nil
+	return output(out, m.Name, "logits", gradeCount)
 }
 
 // stenosisTensors is the input of StenosisNet for one crop.

@@ -10,7 +10,7 @@ import (
 // A cell of the worksheet is read on several crops, since a mask that differs by a
 // voxel must not turn its grade: at its place and a little to each side of it, in the
 // nearest slice and, the more the place lies between two slices, in the next one.
-// What counts is the mean of the probabilities.
+// What counts is the mean of the logits.
 const lookShiftMM = 1.5
 
 // look is one crop of a cell and how much it counts; those of a cell sum to one.

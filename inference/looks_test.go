@@ -82,19 +82,20 @@ func TestGrade_IsTheMeanOfItsLooks(t *testing.T) {
 	}
 	for _, g := range grades {
 		looks, _ := NewAnatomy(mask).looks(study, g.Condition, g.Level, m.SizeVox[0])
-		var want [gradeCount]float64
+		var mean [gradeCount]float64
 		for _, l := range looks {
 			one, err := p.gradeCrop(t.Context(), l.Crop, g.Condition)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for k, v := range one {
-				want[k] += l.weight * v
+				mean[k] += l.weight * float64(v) / m.Temperature
 			}
 		}
-		for k, v := range want {
-			if math.Abs(g.Probabilities[k]-v) > 1e-9 {
-				t.Errorf("%s %s: grade %d has %g, the mean of its looks %g", g.Condition, g.Level, k, g.Probabilities[k], v)
+		total := math.Exp(mean[0]) + math.Exp(mean[1]) + math.Exp(mean[2])
+		for k, v := range mean {
+			if want := math.Exp(v) / total; math.Abs(g.Probabilities[k]-want) > 1e-5 {
+				t.Errorf("%s %s: grade %d has %g, the mean of its looks %g", g.Condition, g.Level, k, g.Probabilities[k], want)
 			}
 		}
 	}

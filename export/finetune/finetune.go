@@ -54,11 +54,13 @@ type Progress struct {
 }
 
 // What is asked for by default: a short run at a seventh of the rate that networks
-// are trained with, averaged over its last part.
+// are trained with, averaged over its last part. The replay set shows some twenty severe
+// grades of every condition: of eight, as few phantoms have, one on the border of two
+// grades would be more than the gate lets any candidate lose.
 const (
 	DefaultSteps  = 100
 	DefaultLR     = 3e-4
-	DefaultReplay = 8
+	DefaultReplay = 20
 	ema           = 0.97
 	phantoms      = 48 // replayed while learning
 )
