@@ -150,6 +150,39 @@ func TestAssemble_FlagsACountThatContradictsTheSacrum(t *testing.T) {
 	}
 }
 
+// Two bodies that osteophytes join are parted at the disc between them, also where the
+// network changes its mind about the level elsewhere.
+func TestAssemble_PartsBodiesThatGrewTogetherAtTheirDisc(t *testing.T) {
+	truth := upright.mask(netGrid())
+	fused, names := truth.Clone(), truth.Clone()
+	front, top := truth.Size[0], truth.Size[1]
+	for n, l := range truth.Data {
+		i, j, _ := truth.Coords(n)
+		if l == uint8(spine.DiscL2L3) {
+			front = min(front, i)
+		}
+		if l == uint8(spine.L3) {
+			top = min(top, j)
+		}
+	}
+	for n, l := range truth.Data {
+		switch i, j, _ := truth.Coords(n); {
+		case l == uint8(spine.DiscL2L3) && i < front+4:
+			fused.Data[n] = uint8(spine.L2) // the bridge
+		case l == uint8(spine.L3) && j < top+6:
+			names.Data[n] = uint8(spine.L2) // what the network thinks
+		}
+	}
+	a := answerFor(fused, 0.5, asTold)
+	a.level = answerFor(names, 0.5, asTold).level
+	got, _ := Assemble(context.Background(), a.semantic, a.level, a.grid, a.grid)
+	for _, s := range []spine.Structure{spine.L1, spine.L2, spine.L3, spine.L4, spine.DiscL2L3} {
+		if d := dice(got, fused, s); d < 0.9 {
+			t.Errorf("Dice of %s is %.3f", s, d)
+		}
+	}
+}
+
 func TestAssemble_LeavesAPlaceForAMissedVertebra(t *testing.T) {
 	truth := remove(upright.mask(netGrid()), spine.L3)
 	a := answerFor(truth, 0.5, asTold)

@@ -18,6 +18,7 @@ const (
 	tallDiscMM = 46   //
 	bodyStepMM = 35   // from body to body
 	crumbShare = 0.06 // pieces smaller than that are noise
+	maxLean    = 0.75 // radians by which the disc above a steep sacrum leans
 )
 
 // netMap is the network's answer on its own grid, drawn as large as if the patient
@@ -85,16 +86,8 @@ func (m *netMap) levelAt(node int, n int32) float64 {
 // pieces finds the bodies and discs, cut and joined into whole ones, sorted from
 // foot to head.
 func (m *netMap) pieces() []piece {
-	var out []piece
-	for _, disc := range []bool{false, true} {
-		var kind []piece
-		for _, c := range volume.Components(m.class, kindClass(disc)) {
-			if float64(c.Voxels)*voxelMM3(m.grid) >= 100 {
-				kind = append(kind, m.cut(m.newPiece(disc, c.Indices))...)
-			}
-		}
-		out = append(out, m.sized(m.join(kind))...)
-	}
+	discs := m.sized(m.join(m.found(true, nil)))
+	out := append(m.sized(m.join(m.found(false, discs))), discs...)
 	slices.SortFunc(out, func(a, b piece) int {
 		if a.up < b.up {
 			return -1
@@ -104,6 +97,16 @@ func (m *netMap) pieces() []piece {
 	for n := range out {
 		out[n].node = m.nodes(out[n])
 		out[n].sacrumMM = m.toSacrum(out[n])
+	}
+	return out
+}
+
+// found are the connected pieces of a kind, those that are too tall cut.
+func (m *netMap) found(disc bool, discs []piece) (out []piece) {
+	for _, c := range volume.Components(m.class, kindClass(disc)) {
+		if float64(c.Voxels)*voxelMM3(m.grid) >= 100 {
+			out = append(out, m.cut(m.newPiece(disc, c.Indices), discs)...)
+		}
 	}
 	return out
 }
@@ -166,14 +169,11 @@ func (m *netMap) sized(kind []piece) []piece {
 	return out
 }
 
-// cut divides a piece that is too tall to be one body or disc: by the network's
-// levels if they differ within it, else into equal heights.
-func (m *netMap) cut(p piece) []piece {
-	lo, hi := math.Inf(1), math.Inf(-1)
-	for _, n := range p.voxels {
-		u := m.at(n).Dot(m.up)
-		lo, hi = math.Min(lo, u), math.Max(hi, u)
-	}
+// cut divides a piece that is too tall to be one body or disc: bodies at the discs
+// that were found between them, else by the network's levels if they differ within it,
+// else into equal heights.
+func (m *netMap) cut(p piece, discs []piece) []piece {
+	lo, hi := m.heights(p)
 	limit := float64(tallBodyMM)
 	if p.disc {
 		limit = tallDiscMM
@@ -181,11 +181,77 @@ func (m *netMap) cut(p piece) []piece {
 	if hi-lo < limit {
 		return []piece{p}
 	}
+	if parts := m.byDiscs(p, discs, lo, hi); len(parts) > 1 {
+		var out []piece
+		for _, part := range parts { // a disc may have been missed
+			out = append(out, m.cut(part, nil)...)
+		}
+		return out
+	}
 	parts := m.byNode(p)
 	if len(parts) < 2 {
 		parts = m.byHeight(p, lo, hi)
 	}
 	return parts
+}
+
+// heights are the lowest and the highest voxel of a piece.
+func (m *netMap) heights(p piece) (lo, hi float64) {
+	lo, hi = math.Inf(1), math.Inf(-1)
+	for _, n := range p.voxels {
+		u := m.at(n).Dot(m.up)
+		lo, hi = math.Min(lo, u), math.Max(hi, u)
+	}
+	return lo, hi
+}
+
+// byDiscs cuts bodies that grew together in the planes of the discs between them.
+func (m *netMap) byDiscs(p piece, discs []piece, lo, hi float64) []piece {
+	var planes []plane
+	for _, d := range discs {
+		if d.up > lo+sameBodyMM && d.up < hi-sameBodyMM && d.size > partialSize/2 {
+			planes = append(planes, m.planeOf(d))
+		}
+	}
+	groups := make([][]int32, len(planes)+1)
+	for _, n := range p.voxels {
+		above := 0
+		for _, d := range planes {
+			if m.at(n).Sub(d.at).Dot(d.normal) > 0 {
+				above++
+			}
+		}
+		groups[above] = append(groups[above], n)
+	}
+	var large, small []piece
+	for _, g := range groups {
+		if len(g)*10 >= len(p.voxels) {
+			large = append(large, m.newPiece(p.disc, g))
+		} else if len(g) > 0 {
+			small = append(small, m.newPiece(p.disc, g))
+		}
+	}
+	return m.absorb(large, small)
+}
+
+// plane is the middle of a disc and its normal towards the head.
+type plane struct{ at, normal volume.Vec3 }
+
+// planeOf takes the short axis of a disc's sagittal outline for its normal, and the
+// height where the outline is no disc's or leans too far.
+func (m *netMap) planeOf(d piece) plane {
+	back := m.grid.Affine.Column(0).Unit()
+	var uu, uv, vv float64
+	for _, n := range d.voxels {
+		from := m.at(n).Sub(d.at)
+		u, v := from.Dot(back), from.Dot(m.up)
+		uu, uv, vv = uu+u*u, uv+u*v, vv+v*v
+	}
+	angle := 0.5 * math.Atan2(2*uv, uu-vv)
+	if math.Abs(angle) > maxLean || uu < 2*vv {
+		return plane{d.at, m.up}
+	}
+	return plane{d.at, m.up.Scale(math.Cos(angle)).Sub(back.Scale(math.Sin(angle))).Unit()}
 }
 
 // byNode groups the voxels of a piece by their likeliest node; groups under a
