@@ -14,10 +14,15 @@ train() {
 }
 fine=(--preset fine ${SPIDER:+--spider "$SPIDER"} --ema 0.999)
 train gfssnet gfssnet-crops "${fine[@]}" --samples 400 --steps 9000
-train gfssnet gfssnet "${fine[@]}" --from runs/gfssnet-crops/best/gfssnet.onnx \
+train gfssnet gfssnet-whole "${fine[@]}" --from runs/gfssnet-crops/best/gfssnet.onnx \
 	--samples 600 --steps 9800 --mix 0.5 --lr 1.2e-3 # whole slices, which show every level
+train gfssnet gfssnet "${fine[@]}" --from runs/gfssnet-whole/best/gfssnet.onnx \
+	--samples 600 --steps 4200 --mix 0.5 --lr 1e-3 --seed 5
 "$columna" model calibrate gfssnet --dir runs/gfssnet/best ${SPIDER:+--spider "$SPIDER"}
-train stenosisnet stenosisnet --samples 500 --steps 9000 --ema 0.998
+train stenosisnet stenosisnet-first --samples 500 --steps 9000 --ema 0.998
+train stenosisnet stenosisnet --from runs/stenosisnet-first/best/stenosisnet.onnx \
+	--samples 500 --steps 6000 --lr 5e-4 --ema 0.998 --seed 7
+"$columna" model calibrate stenosisnet --dir runs/stenosisnet/best
 train desamba desamba-first --samples 400 --steps 1600 --ema 0.995
 train desamba desamba --from runs/desamba-first/best/desamba.onnx --samples 400 --steps 1600 --lr 3e-4 --ema 0.995
 for net in gfssnet stenosisnet desamba; do
