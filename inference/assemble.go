@@ -203,6 +203,9 @@ func (m *netMap) flags(pieces []piece, c chain) []spine.Flag {
 	}
 	if text := countingFlag(c, lowest, len(m.sacrum) > 0); text != "" {
 		add(text, at[lowest])
+	} else if p := passedOver(pieces, c); p != nil {
+		where := volume.Vec3(p.at).Scale(m.growth)
+		add("A disc at the sacrum was left out: levels may be off by one. Check the numbering.", &where)
 	}
 	var missing []string
 	for q := lowest + 1; q < highest; q++ {
@@ -214,6 +217,18 @@ func (m *netMap) flags(pieces []piece, c chain) []spine.Flag {
 		add("Between its neighbours nothing was found of "+strings.Join(missing, ", ")+".", at[lowest])
 	}
 	return out
+}
+
+// passedOver is a disc that lies against the sacrum and was given no name: that of L5/S1,
+// where what lies above it was taken for a part of the sacrum, or the remnant of S1/S2.
+func passedOver(pieces []piece, c chain) *piece {
+	for n := range pieces {
+		p := &pieces[n]
+		if p.disc && c.place[n] == none && p.sacrumMM < sacrumToDiscMM+2 && p.size > partialSize/2 {
+			return p
+		}
+	}
+	return nil
 }
 
 // countingFlag says how the levels may have been counted wrongly, "" where nothing

@@ -150,6 +150,38 @@ func TestAssemble_FlagsACountThatContradictsTheSacrum(t *testing.T) {
 	}
 }
 
+// oneLower is the level below, as of a lumbarised S1.
+func oneLower(s spine.Structure) spine.Structure {
+	switch {
+	case s == spine.L5:
+		return spine.S1
+	case s == spine.T12:
+		return spine.L1
+	case s == spine.DiscT12L1:
+		return spine.DiscL1L2
+	case s >= spine.L1 && s <= spine.L4, s >= spine.DiscL1L2 && s <= spine.DiscL4L5:
+		return s + 1
+	}
+	return s
+}
+
+func TestAssemble_SaysThatADiscAtTheSacrumWasLeftOut(t *testing.T) {
+	truth := upright.mask(netGrid())
+	for n, l := range truth.Data {
+		if _, _, k := truth.Coords(n); l == uint8(spine.DiscL5S1) && k%2 == 0 {
+			truth.Data[n] = 0 // half a disc costs little to leave out
+		}
+	}
+	a := answerFor(truth, 0.5, oneLower)
+	got, flags := Assemble(context.Background(), a.semantic, a.level, a.grid, a.grid)
+	if d := dice(got, truth, spine.L4); d > 0.1 {
+		t.Fatalf("the names are right (L4 %.2f): nothing was left out", d)
+	}
+	if text := flagText(flags); !strings.Contains(text, "left out") {
+		t.Errorf("all is named one level too low, flags: %q", text)
+	}
+}
+
 // Two bodies that osteophytes join are parted at the disc between them, also where the
 // network changes its mind about the level elsewhere.
 func TestAssemble_PartsBodiesThatGrewTogetherAtTheirDisc(t *testing.T) {
