@@ -192,8 +192,7 @@ func (m *netMap) flags(pieces []piece, c chain) []spine.Flag {
 	lowest, highest := places, -1
 	for n, q := range c.place {
 		if q != none {
-			p := volume.Vec3(pieces[n].at).Scale(m.growth)
-			at[q] = &p
+			at[q] = m.inPatient(pieces[n])
 			lowest, highest = min(lowest, q), max(highest, q)
 		}
 	}
@@ -204,8 +203,7 @@ func (m *netMap) flags(pieces []piece, c chain) []spine.Flag {
 	if text := countingFlag(c, lowest, len(m.sacrum) > 0); text != "" {
 		add(text, at[lowest])
 	} else if p := passedOver(pieces, c); p != nil {
-		where := volume.Vec3(p.at).Scale(m.growth)
-		add("A disc at the sacrum was left out: levels may be off by one. Check the numbering.", &where)
+		add("A disc at the sacrum was left out: levels may be off by one. Check the numbering.", m.inPatient(*p))
 	}
 	var missing []string
 	for q := lowest + 1; q < highest; q++ {

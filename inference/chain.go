@@ -36,7 +36,8 @@ const (
 	placeT12       = 13
 )
 
-// piece is one vertebral body or disc that was found.
+// piece is one vertebral body or disc that was found. Its millimetres are an adult's
+// (see netMap).
 type piece struct {
 	disc     bool
 	voxels   []int32    // on the network grid

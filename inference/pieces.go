@@ -76,6 +76,12 @@ func (m *netMap) at(n int32) volume.Vec3 {
 	return m.grid.ToWorld(volume.Vec3{float64(i), float64(j), float64(k)})
 }
 
+// inPatient is the middle of a piece in LPS+ mm.
+func (m *netMap) inPatient(p piece) *volume.Vec3 {
+	at := volume.Vec3(p.at).Scale(m.growth)
+	return &at
+}
+
 // levelAt is the logit of a node at voxel n.
 func (m *netMap) levelAt(node int, n int32) float64 {
 	i, j, k := m.grid.Coords(int(n))
@@ -223,15 +229,7 @@ func (m *netMap) byDiscs(p piece, discs []piece, lo, hi float64) []piece {
 		}
 		groups[above] = append(groups[above], n)
 	}
-	var large, small []piece
-	for _, g := range groups {
-		if len(g)*10 >= len(p.voxels) {
-			large = append(large, m.newPiece(p.disc, g))
-		} else if len(g) > 0 {
-			small = append(small, m.newPiece(p.disc, g))
-		}
-	}
-	return m.absorb(large, small)
+	return m.parts(p, groups)
 }
 
 // plane is the middle of a disc and its normal towards the head.
@@ -254,10 +252,9 @@ func (m *netMap) planeOf(d piece) plane {
 	return plane{d.at, m.up.Scale(math.Cos(angle)).Sub(back.Scale(math.Sin(angle))).Unit()}
 }
 
-// byNode groups the voxels of a piece by their likeliest node; groups under a
-// tenth join the nearest in height.
+// byNode groups the voxels of a piece by their likeliest node.
 func (m *netMap) byNode(p piece) []piece {
-	groups := map[int][]int32{}
+	groups := make([][]int32, nodeCount)
 	for _, n := range p.voxels {
 		best, at := math.Inf(-1), 0
 		for _, node := range kindNodes(p.disc) {
@@ -267,9 +264,15 @@ func (m *netMap) byNode(p piece) []piece {
 		}
 		groups[at] = append(groups[at], n)
 	}
+	return m.parts(p, groups)
+}
+
+// parts makes pieces of groups of a piece's voxels; groups under a tenth join the
+// nearest in height.
+func (m *netMap) parts(p piece, groups [][]int32) []piece {
 	var large, small []piece
-	for node := range nodeCount {
-		if g := groups[node]; len(g)*10 >= len(p.voxels) {
+	for _, g := range groups {
+		if len(g)*10 >= len(p.voxels) {
 			large = append(large, m.newPiece(p.disc, g))
 		} else if len(g) > 0 {
 			small = append(small, m.newPiece(p.disc, g))
