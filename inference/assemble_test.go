@@ -215,6 +215,41 @@ func TestAssemble_PartsBodiesThatGrewTogetherAtTheirDisc(t *testing.T) {
 	}
 }
 
+// A crushed vertebra that touches its neighbour is no taller with it than one whole body:
+// the disc between them shows that they are two.
+func TestAssemble_PartsACrushedVertebraFromItsNeighbour(t *testing.T) {
+	truth := upright.mask(netGrid())
+	front, bottom := truth.Size[0], 0
+	for n, l := range truth.Data {
+		i, j, _ := truth.Coords(n)
+		if l == uint8(spine.DiscL2L3) {
+			front = min(front, i)
+		}
+		if l == uint8(spine.L2) {
+			bottom = max(bottom, j)
+		}
+	}
+	fused, names := truth.Clone(), truth.Clone()
+	for n, l := range truth.Data {
+		switch i, j, _ := truth.Coords(n); {
+		case l == uint8(spine.L2) && j <= bottom-3:
+			fused.Data[n] = 0 // 9 mm of it are left
+		case l == uint8(spine.L2):
+			names.Data[n] = uint8(spine.L3)
+		case l == uint8(spine.DiscL2L3) && i < front+4:
+			fused.Data[n] = uint8(spine.L2)
+		}
+	}
+	a := answerFor(fused, 0.5, asTold)
+	a.level = answerFor(names, 0.5, asTold).level
+	got, _ := Assemble(context.Background(), a.semantic, a.level, a.grid, a.grid)
+	for _, s := range []spine.Structure{spine.DiscL1L2, spine.L2, spine.DiscL2L3, spine.L3, spine.L4} {
+		if d := dice(got, fused, s); d < 0.85 {
+			t.Errorf("Dice of %s is %.3f", s, d)
+		}
+	}
+}
+
 func TestAssemble_LeavesAPlaceForAMissedVertebra(t *testing.T) {
 	truth := remove(upright.mask(netGrid()), spine.L3)
 	a := answerFor(truth, 0.5, asTold)

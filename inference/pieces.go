@@ -175,24 +175,24 @@ func (m *netMap) sized(kind []piece) []piece {
 	return out
 }
 
-// cut divides a piece that is too tall to be one body or disc: bodies at the discs
-// that were found between them, else by the network's levels if they differ within it,
-// else into equal heights.
+// cut divides bodies at the discs that were found between them, and what is still too tall
+// to be one body or disc by the network's levels if they differ within it, else into
+// equal heights. Two bodies need not be tall where one is crushed.
 func (m *netMap) cut(p piece, discs []piece) []piece {
 	lo, hi := m.heights(p)
-	limit := float64(tallBodyMM)
-	if p.disc {
-		limit = tallDiscMM
-	}
-	if hi-lo < limit {
-		return []piece{p}
-	}
 	if parts := m.byDiscs(p, discs, lo, hi); len(parts) > 1 {
 		var out []piece
 		for _, part := range parts { // a disc may have been missed
 			out = append(out, m.cut(part, nil)...)
 		}
 		return out
+	}
+	limit := float64(tallBodyMM)
+	if p.disc {
+		limit = tallDiscMM
+	}
+	if hi-lo < limit {
+		return []piece{p}
 	}
 	parts := m.byNode(p)
 	if len(parts) < 2 {

@@ -72,30 +72,21 @@ func fill(ctx context.Context, dir string, patients int) error {
 	return nil
 }
 
-// The demonstration's scanner, beyond what the external family of phantoms has: sagittal
-// images are taken with a small coil on the back, whose gain falls to 1/e in coilMM and is
-// not corrected, and an interference of one frequency lies over them, faint beside the fat
-// of the back and as strong as the front of the bodies.
+// The demonstration's scanner takes its sagittal images, beyond what the external family
+// of phantoms has, with a small coil on the back that nobody corrects: the gain falls to
+// 1/e in coilMM, so that the front of the bodies lies in the dark.
 const (
-	coilMM       = 18.0
-	backMM       = 28.0 // behind the spine's origin, where the gain is 1
-	interference = 0.01 // of the brightest voxel
-	maxGrey      = 4095
+	coilMM  = 18.0
+	backMM  = 28.0 // behind the spine's origin, where the gain is 1
+	maxGrey = 4095
 )
 
-// wear makes an image what that scanner would have given.
+// wear makes an image what that coil would have given.
 func wear(v *volume.Volume) {
-	brightest := 0.0
 	for n, x := range v.Data {
 		i, j, k := v.Coords(n)
 		y := v.ToWorld(volume.Vec3{float64(i), float64(j), float64(k)})[1]
-		grey := min(float64(x)*math.Exp((y-backMM)/coilMM), maxGrey)
-		v.Data[n], brightest = float32(grey), max(brightest, grey)
-	}
-	for n, x := range v.Data {
-		i, j, k := v.Coords(n)
-		hum := interference * brightest * math.Cos(0.5*float64(i)+0.3*float64(j)+2*float64(k))
-		v.Data[n] = float32(math.Round(max(float64(x)+hum, 0)))
+		v.Data[n] = float32(math.Round(min(float64(x)*math.Exp((y-backMM)/coilMM), maxGrey)))
 	}
 }
 
