@@ -6,17 +6,18 @@ import (
 )
 
 // A piece of the mask, whatever its labels, that lies farther than strayMM from the
-// spine is not of it.
+// spine is not of it, and one that is smaller than strayMM3 is nothing.
 const (
 	strayMM     = 15.0
 	strayCellMM = 3.0 // of the lattice on which distances are taken
+	strayMM3    = 30.0
 )
 
 // cell is a place of the lattice, in whole numbers.
 type cell [3]float32
 
 // removeStrays empties the pieces of the mask that lie apart from the largest one, and
-// from those that lie near it.
+// from those that lie near it, and crumbs wherever they lie.
 func removeStrays(m *volume.LabelMap) (removed []island) {
 	whole := volume.NewLabelMap(m.Grid)
 	for n, l := range m.Data {
@@ -28,10 +29,11 @@ func removeStrays(m *volume.LabelMap) (removed []island) {
 	}
 	kept := cellsOf(m.Grid, parts[0])
 	for _, c := range parts[1:] {
-		own := cellsOf(m.Grid, c)
-		if near(kept, own) {
-			kept = append(kept, own...)
-			continue
+		if float64(c.Voxels)*voxelMM3(m.Grid) >= strayMM3 {
+			if own := cellsOf(m.Grid, c); near(kept, own) {
+				kept = append(kept, own...)
+				continue
+			}
 		}
 		if ml := float64(c.Voxels) * voxelMM3(m.Grid) / 1000; ml >= islandML {
 			removed = append(removed, island{spine.Structure(m.Data[c.Indices[0]]), c.Centroid, ml})
