@@ -35,6 +35,13 @@ func look(r *rand.Rand, s stack, labels []uint8) {
 	}
 }
 
+// ownStrength is how far ownLook goes, where intensity takes 1 for another scanner.
+const ownStrength = 0.1
+
+// ownLook is a study nearly as it is. What a certain scanner shows faintly, the noise or
+// the contrast of another would hide, and what cannot be seen is learned as a guess.
+func ownLook(r *rand.Rand, s stack, _ []uint8) { intensity(r, s, ownStrength) }
+
 // strongLook draws a contrast curve, a coarser resolution, a surface coil and noise,
 // and brings the sample back to the scale that inference gives networks.
 func strongLook(r *rand.Rand, s stack) {

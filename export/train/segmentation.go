@@ -201,7 +201,7 @@ func (t *SegmentationTask) Batch(n int) map[string]ort.Tensor {
 		if !ok {
 			return nil
 		}
-		samples[b] = t.sample(source(t.seed, place, 0), study, t.crops[t.SizeOf(n)])
+		samples[b] = t.sample(source(t.seed, place, 0), study, t.crops[t.SizeOf(n)], look)
 	}
 	in := joined(samples)
 	if t.epoch > 0 {
@@ -223,14 +223,17 @@ func joined(samples []map[string]ort.Tensor) map[string]ort.Tensor {
 	return out
 }
 
+// appearance changes the grey values of a sample in place.
+type appearance func(r *rand.Rand, s stack, labels []uint8)
+
 // sample is one view of a study, a batch of one.
-func (t *SegmentationTask) sample(r *rand.Rand, s Segment, c crop) map[string]ort.Tensor {
+func (t *SegmentationTask) sample(r *rand.Rand, s Segment, c crop, as appearance) map[string]ort.Tensor {
 	v := newView(r, s, c, t.spacing, t.focus(r, s, c))
 	if !s.NoSacrum { // a slab of real slices is as narrow as studies come
 		v.narrow(r)
 	}
 	labels := v.labels(s)
-	t1, t2, present := t.sequences(r, s, v, labels)
+	t1, t2, present := t.sequences(r, s, v, labels, as)
 	in := targets(labels, s, c)
 	shape := []int{1, 1, c.d, c.h, c.w}
 	in["t1"], in["t2"] = ort.Tensor{Shape: shape, Data: t1}, ort.Tensor{Shape: shape, Data: t2}
@@ -265,7 +268,7 @@ func (t *SegmentationTask) focus(r *rand.Rand, s Segment, c crop) [3]float64 {
 // sequences shows both sequences as other scanners would; sometimes one is left out,
 // so that the network learns to do with the other, or the first stands in for the
 // second, as a lone gradient echo does.
-func (t *SegmentationTask) sequences(r *rand.Rand, s Segment, v view, labels []uint8) (t1, t2, present []float32) {
+func (t *SegmentationTask) sequences(r *rand.Rand, s Segment, v view, labels []uint8, as appearance) (t1, t2, present []float32) {
 	have := [2]bool{s.T1 != nil, s.T2 != nil}
 	if have[0] && have[1] {
 		switch p := r.Float64(); {
@@ -282,7 +285,7 @@ func (t *SegmentationTask) sequences(r *rand.Rand, s Segment, v view, labels []u
 			continue
 		}
 		st := v.image(q)
-		look(r, st, labels)
+		as(r, st, labels)
 		out[n], present[n] = st.Data, 1
 	}
 	if have[0] != have[1] && r.IntN(4) == 0 { // whatever it is, it may be taken for the other

@@ -317,7 +317,11 @@ func (t *tuningTask) turn(n int) Segment {
 // Batch is one study, augmented and cropped. There is no deep supervision: the heads
 // that it needs are not in a model that serves, and fresh ones would lead astray.
 func (t *tuningTask) Batch(n int) map[string]ort.Tensor {
-	in := t.sample(source(t.seed, n, 0), t.turn(n), t.crops[0])
+	as := look
+	if t.turns[n%len(t.turns)] == turnCorrection {
+		as = ownLook // the scanner that the network is to learn
+	}
+	in := t.sample(source(t.seed, n, 0), t.turn(n), t.crops[0], as)
 	in["deep_weight"] = scalar(0)
 	return in
 }

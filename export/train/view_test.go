@@ -104,3 +104,33 @@ func TestLook_LeavesOutsideAtZeroAndInsideNot(t *testing.T) {
 		}
 	}
 }
+
+// What a scanner shows faintly beside something bright is still there in a correction that
+// is learned from; other looks hide it more often than not.
+func TestOwnLook_KeepsWhatIsFaint(t *testing.T) {
+	seen := func(as appearance) (count int) {
+		for n := range 60 {
+			s := ramp(2, 32, 32)
+			for i := range s.Data {
+				s.Data[i] = []float32{-0.6, -0.5, -0.55, 3}[i%4]
+			}
+			labels := make([]uint8, len(s.Data))
+			as(source(1, n, 2), s, labels)
+			var sum, sq [2]float64
+			for i, v := range s.Data {
+				if g := i % 4; g < 2 {
+					sum[g], sq[g] = sum[g]+float64(v), sq[g]+float64(v)*float64(v)
+				}
+			}
+			each := float64(len(s.Data) / 4)
+			spread := (sq[0]-sum[0]*sum[0]/each+sq[1]-sum[1]*sum[1]/each)/(2*each) + 1e-12
+			if gap := (sum[1] - sum[0]) / each; gap*gap > 4*spread {
+				count++
+			}
+		}
+		return count
+	}
+	if own, other := seen(ownLook), seen(look); own < 54 || other > 30 {
+		t.Errorf("seen in %d of 60 corrections and in %d of 60 other looks", own, other)
+	}
+}
