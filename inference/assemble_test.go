@@ -182,72 +182,70 @@ func TestAssemble_SaysThatADiscAtTheSacrumWasLeftOut(t *testing.T) {
 	}
 }
 
-// Two bodies that osteophytes join are parted at the disc between them, also where the
-// network changes its mind about the level elsewhere.
-func TestAssemble_PartsBodiesThatGrewTogetherAtTheirDisc(t *testing.T) {
-	truth := upright.mask(netGrid())
-	fused, names := truth.Clone(), truth.Clone()
-	front, top := truth.Size[0], truth.Size[1]
-	for n, l := range truth.Data {
-		i, j, _ := truth.Coords(n)
-		if l == uint8(spine.DiscL2L3) {
-			front = min(front, i)
-		}
-		if l == uint8(spine.L3) {
-			top = min(top, j)
+// box is the lowest and highest column and row of a structure.
+func box(m *volume.LabelMap, s spine.Structure) (lo, hi [2]int) {
+	lo = [2]int{m.Size[0], m.Size[1]}
+	for n, l := range m.Data {
+		if i, j, _ := m.Coords(n); l == uint8(s) {
+			lo = [2]int{min(lo[0], i), min(lo[1], j)}
+			hi = [2]int{max(hi[0], i), max(hi[1], j)}
 		}
 	}
-	for n, l := range truth.Data {
-		switch i, j, _ := truth.Coords(n); {
-		case l == uint8(spine.DiscL2L3) && i < front+4:
-			fused.Data[n] = uint8(spine.L2) // the bridge
-		case l == uint8(spine.L3) && j < top+6:
-			names.Data[n] = uint8(spine.L2) // what the network thinks
+	return lo, hi
+}
+
+// bridgeL2L3 calls the front of the disc between L2 and L3 body, as osteophytes are.
+func bridgeL2L3(m *volume.LabelMap) {
+	lo, _ := box(m, spine.DiscL2L3)
+	for n, l := range m.Data {
+		if i, _, _ := m.Coords(n); l == uint8(spine.DiscL2L3) && i < lo[0]+4 {
+			m.Data[n] = uint8(spine.L2)
 		}
 	}
-	a := answerFor(fused, 0.5, asTold)
+}
+
+// checkNames assembles a mask that the network names as another and wants its structures.
+func checkNames(t *testing.T, mask, names *volume.LabelMap, least float64, want ...spine.Structure) {
+	t.Helper()
+	a := answerFor(mask, 0.5, asTold)
 	a.level = answerFor(names, 0.5, asTold).level
 	got, _ := Assemble(context.Background(), a.semantic, a.level, a.grid, a.grid)
-	for _, s := range []spine.Structure{spine.L1, spine.L2, spine.L3, spine.L4, spine.DiscL2L3} {
-		if d := dice(got, fused, s); d < 0.9 {
+	for _, s := range want {
+		if d := dice(got, mask, s); d < least {
 			t.Errorf("Dice of %s is %.3f", s, d)
 		}
 	}
 }
 
+// Two bodies that osteophytes join are parted at the disc between them, also where the
+// network changes its mind about the level elsewhere.
+func TestAssemble_PartsBodiesThatGrewTogetherAtTheirDisc(t *testing.T) {
+	fused, names := upright.mask(netGrid()), upright.mask(netGrid())
+	bridgeL2L3(fused)
+	lo, _ := box(names, spine.L3)
+	for n, l := range names.Data {
+		if _, j, _ := names.Coords(n); l == uint8(spine.L3) && j < lo[1]+6 {
+			names.Data[n] = uint8(spine.L2) // what the network thinks
+		}
+	}
+	checkNames(t, fused, names, 0.9, spine.L1, spine.L2, spine.L3, spine.L4, spine.DiscL2L3)
+}
+
 // A crushed vertebra that touches its neighbour is no taller with it than one whole body:
 // the disc between them shows that they are two.
 func TestAssemble_PartsACrushedVertebraFromItsNeighbour(t *testing.T) {
-	truth := upright.mask(netGrid())
-	front, bottom := truth.Size[0], 0
-	for n, l := range truth.Data {
-		i, j, _ := truth.Coords(n)
-		if l == uint8(spine.DiscL2L3) {
-			front = min(front, i)
-		}
-		if l == uint8(spine.L2) {
-			bottom = max(bottom, j)
-		}
-	}
-	fused, names := truth.Clone(), truth.Clone()
-	for n, l := range truth.Data {
-		switch i, j, _ := truth.Coords(n); {
-		case l == uint8(spine.L2) && j <= bottom-3:
-			fused.Data[n] = 0 // 9 mm of it are left
-		case l == uint8(spine.L2):
-			names.Data[n] = uint8(spine.L3)
-		case l == uint8(spine.DiscL2L3) && i < front+4:
-			fused.Data[n] = uint8(spine.L2)
+	fused, names := upright.mask(netGrid()), upright.mask(netGrid())
+	_, hi := box(fused, spine.L2)
+	for n, l := range names.Data {
+		if _, j, _ := names.Coords(n); l == uint8(spine.L2) {
+			names.Data[n] = uint8(spine.L3) // what the network thinks
+			if j <= hi[1]-3 {
+				fused.Data[n] = 0 // 9 mm of it are left
+			}
 		}
 	}
-	a := answerFor(fused, 0.5, asTold)
-	a.level = answerFor(names, 0.5, asTold).level
-	got, _ := Assemble(context.Background(), a.semantic, a.level, a.grid, a.grid)
-	for _, s := range []spine.Structure{spine.DiscL1L2, spine.L2, spine.DiscL2L3, spine.L3, spine.L4} {
-		if d := dice(got, fused, s); d < 0.85 {
-			t.Errorf("Dice of %s is %.3f", s, d)
-		}
-	}
+	bridgeL2L3(fused)
+	checkNames(t, fused, names, 0.85, spine.DiscL1L2, spine.L2, spine.DiscL2L3, spine.L3, spine.L4)
 }
 
 func TestAssemble_LeavesAPlaceForAMissedVertebra(t *testing.T) {

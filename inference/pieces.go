@@ -107,7 +107,7 @@ func (m *netMap) pieces() []piece {
 	return out
 }
 
-// found are the connected pieces of a kind, those that are too tall cut.
+// found are the connected pieces of a kind, those that hold more than one body or disc cut.
 func (m *netMap) found(disc bool, discs []piece) (out []piece) {
 	for _, c := range volume.Components(m.class, kindClass(disc)) {
 		if float64(c.Voxels)*voxelMM3(m.grid) >= 100 {
