@@ -10,7 +10,8 @@
 // patient's left; its middle is the middle of the series. In-plane spacing is the
 // network's. Slices whose spacing is within a quarter of the network's are used
 // as they are, one network slice per slice (interpolating between thick slices
-// blurs more than the network minds); other spacings are resampled.
+// blurs more than the network minds); other spacings are resampled. Where a surface
+// coil shades the images strongly, their brightness is evened out (Normalise).
 //
 // Stenosis crops (Anatomy.Crop, CropFor): squares of 64 mm in the plane of one
 // acquired slice, never between slices, brought to 0..255 by the crop's own 0.5

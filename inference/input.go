@@ -48,13 +48,13 @@ func firstLoaded(study *spine.Study, plane spine.Plane, seqs ...spine.Sequence) 
 
 // onGrid resamples a series and normalises what the grid shows of it; a missing
 // series gives zeros and 0. It stops early when ctx ends.
-func onGrid(ctx context.Context, s *spine.Series, grid volume.Grid) (*volume.Volume, float32) {
+func (r *reading) onGrid(ctx context.Context, s *spine.Series) (*volume.Volume, float32) {
 	if s == nil {
-		return volume.New(grid), 0
+		return volume.New(r.grid), 0
 	}
-	v := s.Volume.ResampleContext(ctx, grid)
-	if ctx.Err() == nil {
-		Normalise(v)
+	v := s.Volume.ResampleContext(ctx, r.grid)
+	if ctx.Err() == nil && Normalise(v) {
+		r.evened = append(r.evened, s)
 	}
 	return v, 1
 }

@@ -7,13 +7,16 @@ import (
 	"columna/volume"
 )
 
-// Normalise brings a volume to the networks' intensity scale in place: clipped
-// to the 0.5 and 99.5 percentiles of its nonzero voxels, zero mean and unit
-// standard deviation over them. Percentiles, as many exported images have
-// clipped or stretched grey values. Voxels that are exactly 0 lie outside the
-// image (Resample leaves them so) and stay 0.
-func Normalise(v *volume.Volume) {
+// Normalise brings a volume, its slices along k, to the networks' intensity scale in
+// place: the strong shading of a surface coil is evened out, and the nonzero voxels are
+// clipped to their 0.5 and 99.5 percentiles, which many exported images have clipped or
+// stretched, to zero mean and unit standard deviation. Voxels that are exactly 0 lie
+// outside the image (Resample leaves them so) and stay 0. It reports whether there was
+// shading to even out.
+func Normalise(v *volume.Volume) (evened bool) {
+	evened = evenOut(v)
 	scaleOf(v.Data).apply(v.Data)
+	return evened
 }
 
 // greyScale is a clip range and the mean and deviation of what lies in it.

@@ -2,6 +2,7 @@ package inference
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"columna/internal/ort"
@@ -145,7 +146,7 @@ func (p *Pipeline) segmented(ctx context.Context, study *spine.Study, progress f
 		return nil, nil, err
 	}
 	a := &spine.Analysis{Models: []spine.ModelRef{ref(m)}, Mask: mask, MaskUID: base.UID, Confidence: confidences(mask, answer)}
-	a.Flags = append(append(InputFlags(study), flags...), coverageFlags(mask)...)
+	a.Flags = slices.Concat(InputFlags(study), r.shadingFlags(), flags, coverageFlags(mask))
 	a.Seconds = map[string]float64{"segment": time.Since(began).Seconds()}
 	a.Seconds["total"] = a.Seconds["segment"]
 	return a, answer, ctx.Err()

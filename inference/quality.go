@@ -94,6 +94,14 @@ func flat(v *volume.Volume) bool {
 	return !(s.hi > s.lo) || s.std <= 1e-5
 }
 
+// shadingFlags names the series that networks did not see as they are.
+func (r *reading) shadingFlags() (out []spine.Flag) {
+	for _, s := range r.evened {
+		out = append(out, spine.Flag{Kind: "input", Text: fmt.Sprintf("The coil shades the %s %s series strongly: its brightness was evened out before it was segmented.", s.Plane, s.Sequence)})
+	}
+	return out
+}
+
 // coverageFlags says which graded levels the mask lacks and which vertebrae run
 // out of the image.
 func coverageFlags(mask *volume.LabelMap) []spine.Flag {

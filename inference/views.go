@@ -32,7 +32,8 @@ type reading struct {
 	t1, t2  *volume.Volume
 	present [2]float32
 	views   []netView
-	size    [3]int // of a view
+	size    [3]int          // of a view
+	evened  []*spine.Series // that a coil shaded strongly
 }
 
 // netView is one network grid: the dense voxel at its corner, and how many dense
@@ -53,11 +54,11 @@ func newReading(ctx context.Context, study *spine.Study, spec models.Spec) (*rea
 	r := &reading{size: spec.SizeVox, growth: growth(study)}
 	pixel := [3]float64{spec.SpacingMM[0] * r.growth, spec.SpacingMM[1] * r.growth, spec.SpacingMM[2]}
 	r.grid, r.views = planViews(base.Volume.Grid, spec.SizeVox, pixel)
-	r.t1, r.present[0] = onGrid(ctx, firstLoaded(study, spine.Sagittal, spine.T1), r.grid)
+	r.t1, r.present[0] = r.onGrid(ctx, firstLoaded(study, spine.Sagittal, spine.T1))
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	r.t2, r.present[1] = onGrid(ctx, fluidSeries(study), r.grid)
+	r.t2, r.present[1] = r.onGrid(ctx, fluidSeries(study))
 	return r, ctx.Err()
 }
 
