@@ -72,21 +72,32 @@ func fill(ctx context.Context, dir string, patients int) error {
 	return nil
 }
 
-// The demonstration's scanner takes its sagittal images, beyond what the external family
-// of phantoms has, with a small coil on the back that nobody corrects: the gain falls to
-// 1/e in coilMM, so that the front of the bodies lies in the dark.
+// The demonstration's scanner stands in a room that lets in a transmitter: over its
+// sagittal images, beyond what the external family of phantoms has, lie stripes as bright
+// as the mean of the image, stripeMM from one to the next and stripeDegrees from the axis
+// that runs to posterior, whose phase goes on by stripePhase from slice to slice.
 const (
-	coilMM  = 18.0
-	backMM  = 28.0 // behind the spine's origin, where the gain is 1
-	maxGrey = 4095
+	stripeMM      = 9.0
+	stripeDegrees = 70.0
+	stripePhase   = 2.1
+	maxGrey       = 4095
 )
 
-// wear makes an image what that coil would have given.
+// wear makes an image what that scanner would have given.
 func wear(v *volume.Volume) {
+	sum, shown := 0.0, 0.0
+	for _, x := range v.Data {
+		if x > 0 {
+			sum, shown = sum+float64(x), shown+1
+		}
+	}
+	mean := sum / max(shown, 1)
+	up, back := math.Sincos(stripeDegrees * math.Pi / 180)
 	for n, x := range v.Data {
 		i, j, k := v.Coords(n)
-		y := v.ToWorld(volume.Vec3{float64(i), float64(j), float64(k)})[1]
-		v.Data[n] = float32(math.Round(min(float64(x)*math.Exp((y-backMM)/coilMM), maxGrey)))
+		at := v.ToWorld(volume.Vec3{float64(i), float64(j), float64(k)})
+		stripe := mean * (1 + math.Sin(2*math.Pi*(at[1]*back+at[2]*up)/stripeMM+stripePhase*float64(k)))
+		v.Data[n] = float32(math.Round(min(float64(x)+stripe, maxGrey)))
 	}
 }
 

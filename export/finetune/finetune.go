@@ -58,7 +58,7 @@ type Progress struct {
 // grades of every condition: of eight, as few phantoms have, one on the border of two
 // grades would be more than the gate lets any candidate lose.
 const (
-	DefaultSteps  = 100
+	DefaultSteps  = 200
 	DefaultLR     = 3e-4
 	DefaultReplay = 20
 	ema           = 0.97
