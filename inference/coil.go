@@ -28,8 +28,12 @@ type shading struct {
 }
 
 // evenOut divides a volume whose slices lie along k by its shading, if that is strong,
-// and reports whether it was. Voxels that are exactly 0 stay so.
+// and reports whether it was. Voxels that are exactly 0 stay so. What has values below 0
+// is no magnitude image: a coil's gain cannot be told from it.
 func evenOut(v *volume.Volume) bool {
+	if slices.ContainsFunc(v.Data, func(x float32) bool { return x < 0 }) {
+		return false
+	}
 	s := shadingOf(v)
 	power := math.Log(s.contrast()/evenFrom) / math.Log(evenWholly/evenFrom)
 	if !(power > 0) {

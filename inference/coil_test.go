@@ -82,6 +82,11 @@ func TestEvenOut_KeepsWhatIsOutside(t *testing.T) {
 	if x := v.Data[70*200+100]; math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
 		t.Error("one voxel that is no number spoiled the others")
 	}
+	signed := checkered(20)
+	signed.Data[70*200+100] = -1
+	if evenOut(signed) {
+		t.Error("an image with values below 0 was evened out")
+	}
 	for _, g := range []volume.Grid{
 		{Size: [3]int{1, 1, 1}, Affine: volume.NewAffine(volume.Vec3{1}, volume.Vec3{0, 1}, volume.Vec3{0, 0, 1}, volume.Vec3{})},
 		{Size: [3]int{3, 2, 1}, Affine: volume.NewAffine(volume.Vec3{90}, volume.Vec3{0, 0.01}, volume.Vec3{0, 0, 1}, volume.Vec3{})},
