@@ -153,8 +153,8 @@ func TestSegment_EvensOutAStrongCoil(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
+	c := phantom.Generate(5150, phantom.Options{})
 	read := func(fallMM float64) (bodies float64, told int) {
-		c := phantom.Generate(5150, phantom.Options{})
 		for _, s := range c.Study.Series {
 			for n, x := range s.Volume.Data {
 				i, j, k := s.Volume.Coords(n)
