@@ -67,3 +67,28 @@ func TestPicture_KeepsThePanesShapeAndGrowsWhatIsSmall(t *testing.T) {
 		}
 	}
 }
+
+func TestLines_BreakBetweenWordsAndLoseNone(t *testing.T) {
+	typ, st := NewType(), Style{Size: 12}
+	const said = "Not validated on patients: gfssnet and stenosisnet learned mostly or only from synthetic images."
+	for _, width := range []int{120, 280, 2000} {
+		lines := typ.Lines(said, width, st)
+		if got := strings.Join(lines, " "); got != said {
+			t.Errorf("in %d pixels it became %q", width, got)
+		}
+		for n, l := range lines {
+			if typ.Width(l, st) > width {
+				t.Errorf("%q is wider than %d pixels", l, width)
+			}
+			if n > 0 && typ.Width(lines[n-1]+" "+strings.Fields(l)[0], st) <= width {
+				t.Errorf("%q has room for the next word", lines[n-1])
+			}
+		}
+	}
+	if lines := typ.Lines("an unbreakableword", 20, st); len(lines) != 2 {
+		t.Errorf("a word wider than the line: %q", lines)
+	}
+	if lines := typ.Lines(" ", 20, st); len(lines) != 0 {
+		t.Errorf("nothing became %q", lines)
+	}
+}

@@ -240,11 +240,15 @@ func sideColumn(dst *image.RGBA, r image.Rectangle, s Sheet, typ *Type) {
 		y += 17
 	}
 	y += 10
-	for _, l := range s.Notes {
-		if y+17 > r.Max.Y {
-			return
+	note := Style{Size: 12, Color: pal.Ink}
+	for _, n := range s.Notes {
+		for _, l := range typ.Lines(n, r.Dx(), note) {
+			if y+17 > r.Max.Y {
+				return
+			}
+			typ.DrawIn(dst, image.Rect(r.Min.X, y, r.Max.X, y+17), l, 0, note)
+			y += 17
 		}
-		typ.DrawIn(dst, image.Rect(r.Min.X, y, r.Max.X, y+17), l, 0, Style{Size: 12, Color: pal.Ink})
-		y += 17
+		y += 6
 	}
 }

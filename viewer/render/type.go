@@ -3,6 +3,7 @@ package render
 import (
 	"image"
 	"image/color"
+	"strings"
 
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/gofont/gomedium"
@@ -145,4 +146,18 @@ func (t *Type) Cut(s string, width int, st Style) string {
 		rs = rs[:len(rs)-1]
 	}
 	return string(rs) + "…"
+}
+
+// Lines breaks s between words so that each line fits a width; a longer word has a line
+// of its own.
+func (t *Type) Lines(s string, width int, st Style) []string {
+	var out []string
+	for _, word := range strings.Fields(s) {
+		if last := len(out) - 1; last >= 0 && t.Width(out[last]+" "+word, st) <= width {
+			out[last] += " " + word
+		} else {
+			out = append(out, word)
+		}
+	}
+	return out
 }
