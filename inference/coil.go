@@ -40,14 +40,40 @@ func evenOut(v *volume.Volume) bool {
 		return false
 	}
 	power = math.Min(power, 1)
+	s.divide(v, power)
+	return true
+}
+
+// divide divides what a volume shows by a power of its shading, bilinear between the
+// middles of the blocks.
+func (s shading) divide(v *volume.Volume, power float64) {
 	floor := shadeFloor * float64(s.top)
-	for n, x := range v.Data {
-		if x != 0 {
-			i, j, k := v.Coords(n)
-			v.Data[n] = float32(float64(x) / math.Pow(float64(s.at(i, j, k))+floor, power))
+	w, h := v.Size[0], v.Size[1]
+	across := make([]float32, s.size[1]*w) // of a slice: rows of blocks, columns of voxels
+	for k := range v.Size[2] {
+		for i := range w {
+			x, f := blockOf(i, s.block[0], s.size[0])
+			next := min(x+1, s.size[0]-1)
+			for y := range s.size[1] {
+				across[y*w+i] = s.mean[s.index(x, y, k)]*(1-f) + s.mean[s.index(next, y, k)]*f
+			}
+		}
+		for j := range h {
+			y, f := blockOf(j, s.block[1], s.size[1])
+			a, b := across[y*w:][:w], across[min(y+1, s.size[1]-1)*w:][:w]
+			row := v.Data[(k*h+j)*w:][:w]
+			for i, x := range row {
+				if x == 0 {
+					continue
+				}
+				by := float64(a[i]*(1-f)+b[i]*f) + floor
+				if power < 1 {
+					by = math.Pow(by, power)
+				}
+				row[i] = float32(float64(x) / by)
+			}
 		}
 	}
-	return true
 }
 
 // shadingOf measures the shading of what a volume shows.
@@ -62,12 +88,15 @@ func shadingOf(v *volume.Volume) shading {
 	}
 	s.mean = make([]float32, s.size[0]*s.size[1]*s.size[2])
 	count := make([]float32, len(s.mean))
-	for n, x := range v.Data {
-		if x > 0 && !math.IsInf(float64(x), 0) {
-			i, j, k := v.Coords(n)
-			b := s.index(i/s.block[0], j/s.block[1], k)
-			s.mean[b] += x
-			count[b]++
+	w, h := v.Size[0], v.Size[1]
+	for line := range h * v.Size[2] {
+		first := s.index(0, line%h/s.block[1], line/h)
+		for i, x := range v.Data[line*w:][:w] {
+			if x > 0 && x <= math.MaxFloat32 {
+				b := first + i/s.block[0]
+				s.mean[b] += x
+				count[b]++
+			}
 		}
 	}
 	for range 3 {
@@ -112,16 +141,6 @@ func meanOfWindows(values []float32, step int, line []float32, reach int) {
 		}
 		values[n*step] = sum / float32(2*reach+1)
 	}
-}
-
-// at is the shading of a voxel, bilinear between the middles of the blocks.
-func (s shading) at(i, j, k int) float32 {
-	x, fx := blockOf(i, s.block[0], s.size[0])
-	y, fy := blockOf(j, s.block[1], s.size[1])
-	row := func(j int) float32 {
-		return s.mean[s.index(x, j, k)]*(1-fx) + s.mean[s.index(min(x+1, s.size[0]-1), j, k)]*fx
-	}
-	return row(y)*(1-fy) + row(min(y+1, s.size[1]-1))*fy
 }
 
 // blockOf is the block before a voxel, by their middles, and how far beyond it lies.

@@ -2,6 +2,7 @@ package inference
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -135,10 +136,57 @@ func TestShading_IsTheMeanOfWindows(t *testing.T) {
 			t.Fatalf("block %d: %g, want %g", b, got, want)
 		}
 		if i, j := b%s.size[0]*s.block[0]+s.block[0]/2, b/s.size[0]*s.block[1]+s.block[1]/2; i > 0 && i < 195 && j < 235 {
-			if got := float64(s.at(i, j, 0)); math.Abs(got-want) > 0.12*want {
+			if got := shadedAt(s, i, j, 0); math.Abs(got-want) > 0.12*want {
 				t.Fatalf("at the middle of block %d: %g, want about %g", b, got, want)
 			}
 		}
+	}
+}
+
+// shadedAt is the slow twin of what divide divides by: bilinear between the middles of
+// the four blocks around a voxel.
+func shadedAt(s shading, i, j, k int) float64 {
+	x, fx := blockOf(i, s.block[0], s.size[0])
+	y, fy := blockOf(j, s.block[1], s.size[1])
+	row := func(y int) float32 {
+		return s.mean[s.index(x, y, k)]*(1-fx) + s.mean[s.index(min(x+1, s.size[0]-1), y, k)]*fx
+	}
+	return float64(row(y)*(1-fy) + row(min(y+1, s.size[1]-1))*fy)
+}
+
+func TestShading_DividesVoxelByVoxel(t *testing.T) {
+	for _, power := range []float64{0.4, 1} {
+		v := checkered(20)
+		was, s := slices.Clone(v.Data), shadingOf(v)
+		s.divide(v, power)
+		for n, x := range was {
+			i, j, k := v.Coords(n)
+			want := float32(0)
+			if x != 0 {
+				want = float32(float64(x) / math.Pow(shadedAt(s, i, j, k)+shadeFloor*float64(s.top), power))
+			}
+			if v.Data[n] != want {
+				t.Fatalf("voxel %d, %d, %d by the power %g: %g, want %g", i, j, k, power, v.Data[n], want)
+			}
+		}
+	}
+}
+
+// BenchmarkEvenOut is of as large a grid as the road gives it: a cancellation waits for it.
+func BenchmarkEvenOut(b *testing.B) {
+	g := volume.Grid{Size: [3]int{352, 256, 80}, Affine: volume.NewAffine(volume.Vec3{1.125}, volume.Vec3{0, 1.125}, volume.Vec3{0, 0, 1}, volume.Vec3{})}
+	for _, fallMM := range []float64{math.Inf(1), 65, 45} {
+		b.Run(fmt.Sprint(fallMM), func(b *testing.B) {
+			v := volume.New(g)
+			for b.Loop() {
+				b.StopTimer()
+				for n := range v.Data {
+					v.Data[n] = float32(400 * math.Exp(float64(n%352)/fallMM))
+				}
+				b.StartTimer()
+				evenOut(v)
+			}
+		})
 	}
 }
 

@@ -47,7 +47,8 @@ func firstLoaded(study *spine.Study, plane spine.Plane, seqs ...spine.Sequence) 
 }
 
 // onGrid resamples a series and normalises what the grid shows of it; a missing
-// series gives zeros and 0. It stops early when ctx ends.
+// series gives zeros and 0. A series whose shading was evened out is noted, for the reader
+// to be told. It stops early when ctx ends.
 func (r *reading) onGrid(ctx context.Context, s *spine.Series) (*volume.Volume, float32) {
 	if s == nil {
 		return volume.New(r.grid), 0
