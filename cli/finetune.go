@@ -26,7 +26,7 @@ func fineTune(e *env, args []string) error {
 	e.flags.StringVar(&o.Net, "net", inference.SegmentationNet, "network to teach")
 	e.flags.StringVar(&o.SPIDER, "spider", "", "folder of SPIDER studies, replayed against forgetting and in the gate")
 	e.flags.StringVar(&o.Dir, "dir", "", "run folder; one beside the database if not given")
-	e.flags.IntVar(&o.Steps, "steps", 0, "optimiser steps, 0 = 100")
+	e.flags.IntVar(&o.Steps, "steps", 0, fmt.Sprintf("optimiser steps, 0 = %d", review.FineTuneSteps))
 	if _, err := e.parse(args, 0, 0); err != nil {
 		return err
 	}

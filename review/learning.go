@@ -34,12 +34,15 @@ type (
 // LearningAccepted is the decision of a report that lets the candidate into use.
 const LearningAccepted = finetune.Accepted
 
+// FineTuneSteps is how many steps a fine-tuning takes where nobody chooses.
+const FineTuneSteps = finetune.DefaultSteps
+
 // FineTuneOptions are what a person chooses of a fine-tuning; zero values leave the
 // choice to it.
 type FineTuneOptions struct {
 	Net      string // inference.SegmentationNet if ""
 	SPIDER   string // folder of SPIDER studies to replay
-	Steps    int
+	Steps    int    // 0: FineTuneSteps
 	Dir      string // run folder; "" for one beside the database
 	Threads  int
 	Progress func(LearningProgress)
