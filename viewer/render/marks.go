@@ -1,6 +1,7 @@
 package render
 
 import (
+	"image"
 	"image/color"
 	"math"
 
@@ -53,9 +54,7 @@ func (p *Painter) marks(s *Scene) {
 	if m := s.Marks.Crosshair; m != nil {
 		p.crosshair(*m, d, pal.Accent)
 	}
-	for _, m := range s.Marks.Points {
-		p.point(m, d)
-	}
+	p.points(s.Marks.Points, d)
 	for _, b := range s.Marks.Boxes {
 		p.box(b, d)
 	}
@@ -82,18 +81,37 @@ func (p *Painter) crosshair(mm volume.Vec3, d float64, c color.RGBA) {
 	line(p.img, x, y+gap, x, h, d, c, dash)
 }
 
-// point marks evidence, only on the slice it lies on.
-func (p *Painter) point(m Mark, d float64) {
-	x, y, off := p.lens.Pixel(m.MM)
-	if math.Abs(off) > 0.55*p.lens.Frame.Grid.SpacingMM()[2] {
-		return
-	}
-	ring(p.img, x, y, 9*d, 2.6*d, color.RGBA{0, 0, 0, 160})
-	ring(p.img, x, y, 9*d, 1.4*d, m.Color)
-	if m.Text != "" {
+// points marks evidence, on the slices that it lies on. A label that would lie on an
+// earlier one goes below it.
+func (p *Painter) points(marks []Mark, d float64) {
+	var taken []image.Rectangle
+	for _, m := range marks {
+		x, y, off := p.lens.Pixel(m.MM)
+		if math.Abs(off) > 0.55*p.lens.Frame.Grid.SpacingMM()[2] {
+			continue
+		}
+		ring(p.img, x, y, 9*d, 2.6*d, color.RGBA{0, 0, 0, 160})
+		ring(p.img, x, y, 9*d, 1.4*d, m.Color)
+		if m.Text == "" {
+			continue
+		}
 		st := Style{Size: 11 * d, Medium: true, Color: m.Color, Halo: true}
-		p.typ.Draw(p.img, int(x+12*d), int(y-7*d), m.Text, st)
+		base := image.Pt(int(x+12*d), int(y-7*d))
+		box := below(taken, image.Rect(base.X, base.Y-int(10*d), base.X+p.typ.Width(m.Text, st), base.Y+int(3*d)))
+		taken = append(taken, box)
+		p.typ.Draw(p.img, box.Min.X, box.Min.Y+int(10*d), m.Text, st)
 	}
+}
+
+// below moves a box down until it meets none of those taken.
+func below(taken []image.Rectangle, box image.Rectangle) image.Rectangle {
+	for n := 0; n < len(taken); n++ {
+		if t := taken[n]; t.Overlaps(box) {
+			box = box.Add(image.Pt(0, t.Max.Y-box.Min.Y))
+			n = -1 // lower down it may meet another
+		}
+	}
+	return box
 }
 
 // box draws where a box lies on the slice, as the rectangle that holds it, and

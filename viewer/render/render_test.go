@@ -405,3 +405,34 @@ func TestStack_TitleAsksWhereTheSequenceIsDoubtful(t *testing.T) {
 		}
 	}
 }
+
+// Evidence of two conditions lies a few pixels apart: both labels can be read.
+func TestPoints_LabelsStandApart(t *testing.T) {
+	red, green := color.RGBA{255, 0, 0, 255}, color.RGBA{0, 255, 0, 255}
+	marks := []Mark{{MM: volume.Vec3{0, 0, 0}, Text: "Canal", Color: red}, {MM: volume.Vec3{0, 0, -0.3}, Text: "Subart. L", Color: green}}
+	coloured := func(marks []Mark, c color.RGBA) (pixels int) {
+		sc := bare(sagittal(false, false))
+		sc.Slice, sc.Marks.Points = 2, marks
+		img := NewPainter(NewType()).Draw(sc, 400, 600)
+		for y := range 600 {
+			for x := 222; x < 400; x++ { // right of the rings
+				if got := at(img, x, y); got.R > 60 && got.G < 30 && c == red || got.G > 60 && got.R < 30 && c == green {
+					pixels++
+				}
+			}
+		}
+		return pixels
+	}
+	for n, c := range []color.RGBA{red, green} {
+		if alone, both := coloured(marks[n:n+1], c), coloured(marks, c); alone == 0 || both < alone {
+			t.Errorf("label %q has %d pixels beside the other one, %d alone", marks[n].Text, both, alone)
+		}
+	}
+	taken := []image.Rectangle{image.Rect(0, 30, 50, 43), image.Rect(0, 0, 50, 13), image.Rect(20, 12, 70, 25)}
+	if got := below(taken, image.Rect(10, 5, 40, 18)); got != image.Rect(10, 43, 40, 56) {
+		t.Errorf("below three labels, of which two leave too little room: %v", got)
+	}
+	if free := image.Rect(60, 30, 90, 43); below(taken, free) != free {
+		t.Error("a label that meets no other was moved")
+	}
+}
