@@ -15,9 +15,9 @@ var stature = [...]struct{ years, share float64 }{
 // nearlyGrown: from here the networks are left to manage by themselves.
 const nearlyGrown = 0.9
 
-// growth is how large a patient's spine should be, 1 for adults and where the age is
-// not known.
-func growth(study *spine.Study) float64 {
+// Growth is how large a patient's spine should be, by which the pixels that the
+// networks read it in are smaller: 1 for adults and where the age is not known.
+func Growth(study *spine.Study) float64 {
 	years, ok := ageYears(study.Age)
 	if !ok {
 		return 1

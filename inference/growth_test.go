@@ -19,7 +19,7 @@ func child(g volume.Grid) volume.Grid { return enlarged(g, childGrowth) }
 func TestGrowth_FollowsTheAgeInTheHeader(t *testing.T) {
 	for age, want := range map[string]float64{"006Y": 0.68, "072M": 0.68, "009Y": 0.78, "000D": 0.29,
 		"012Y": 0.89, "013Y": 1, "054Y": 1, "": 1, "child": 1, "-05Y": 1} {
-		if got := growth(&spine.Study{Age: age}); math.Abs(got-want) > 1e-9 {
+		if got := Growth(&spine.Study{Age: age}); math.Abs(got-want) > 1e-9 {
 			t.Errorf("age %q: %g, want %g", age, got, want)
 		}
 	}

@@ -40,7 +40,7 @@ func InputFlags(study *spine.Study) []spine.Flag {
 	if firstLoaded(study, spine.Axial, spine.T2) == nil {
 		add("No axial T2: the subarticular zones cannot be graded.")
 	}
-	if growth(study) < 1 {
+	if Growth(study) < 1 {
 		add("The patient is a child: the networks learned from few children.")
 	}
 	for i := range study.Series {

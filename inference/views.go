@@ -51,7 +51,7 @@ func newReading(ctx context.Context, study *spine.Study, spec models.Spec) (*rea
 	if base == nil {
 		return nil, errNoSagittal
 	}
-	r := &reading{size: spec.SizeVox, growth: growth(study)}
+	r := &reading{size: spec.SizeVox, growth: Growth(study)}
 	pixel := [3]float64{spec.SpacingMM[0] * r.growth, spec.SpacingMM[1] * r.growth, spec.SpacingMM[2]}
 	r.grid, r.views = planViews(base.Volume.Grid, spec.SizeVox, pixel)
 	r.t1, r.present[0] = r.onGrid(ctx, firstLoaded(study, spine.Sagittal, spine.T1))

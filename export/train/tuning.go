@@ -168,7 +168,7 @@ func (t *tuningTask) fillCorrections(ctx context.Context, o *Tuning) error {
 		if err != nil {
 			return err
 		}
-		whole, grid := studyGrids(read.Labels, t.size(), t.spacing)
+		whole, grid := studyGrids(read, t.size(), t.spacing)
 		if err := t.put(n, studySegment(read, whole, c.Patient)); err != nil {
 			return err
 		}
@@ -180,16 +180,17 @@ func (t *tuningTask) fillCorrections(ctx context.Context, o *Tuning) error {
 	return nil
 }
 
-// studyGrids are the grid of a mask in the order of the network's axes, and the
+// studyGrids are the grid of a study's mask in the order of the network's axes, and the
 // network's own over it.
-func studyGrids(mask *volume.LabelMap, size [3]int, spacing [3]float64) (whole, grid volume.Grid) {
-	grid = inference.CanonicalGrid(mask.Grid, size, spacing)
+func studyGrids(c *dataset.Case, size [3]int, spacing [3]float64) (whole, grid volume.Grid) {
+	mask, g := c.Labels.Grid, inference.Growth(&c.Study)
+	grid = inference.CanonicalGrid(mask, size, [3]float64{spacing[0] * g, spacing[1] * g, spacing[2]})
 	var own [3]int
 	var mm [3]float64
-	for a, b := range along(mask.Grid, grid) {
+	for a, b := range along(mask, grid) {
 		own[a], mm[a] = mask.Size[b], mask.SpacingMM()[b]
 	}
-	return inference.CanonicalGrid(mask.Grid, own, mm), grid
+	return inference.CanonicalGrid(mask, own, mm), grid
 }
 
 // along finds, for every axis of the network's grid, the axis of a mask that runs the
@@ -206,11 +207,13 @@ func along(mask, grid volume.Grid) (axes [3]int) {
 	return axes
 }
 
-// studySegment brings a study with its mask onto a grid, as serving would.
+// studySegment brings a study with its mask onto a grid, as serving would: a child's
+// pixels are given the size that they would have in an adult as large in the image.
 func studySegment(c *dataset.Case, grid volume.Grid, patient string) Segment {
 	t1, t2 := inference.NetworkSeries(&c.Study)
+	mm, g := grid.SpacingMM(), inference.Growth(&c.Study)
 	s := Segment{T1: onto(t1, grid), T2: onto(t2, grid), Labels: c.Labels.Resample(grid).Data,
-		Size: grid.Size, SpacingMM: grid.SpacingMM(), Patient: patient, NoSacrum: true}
+		Size: grid.Size, SpacingMM: [3]float64{mm[0] / g, mm[1] / g, mm[2]}, Patient: patient, NoSacrum: true}
 	for _, l := range s.Labels {
 		if spine.Structure(l) == spine.S1 {
 			s.NoSacrum = c.NoSacrum
@@ -256,7 +259,7 @@ func (t *tuningTask) fillReplay(ctx context.Context, known []Correction) error {
 		if err != nil {
 			return err
 		}
-		whole, grid := studyGrids(c.Labels, t.size(), t.spacing)
+		whole, grid := studyGrids(c, t.size(), t.spacing)
 		t.studies[turnPhantom] = append(t.studies[turnPhantom], studySegment(c, whole, k.Patient))
 		if n < monitored {
 			t.held = append(t.held, studySegment(c, grid, k.Patient))
