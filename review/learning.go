@@ -88,7 +88,7 @@ func (d *Desk) Learning(ctx context.Context) (*Learning, error) {
 			continue
 		}
 		l.Corrections++
-		patients[pseudonym(a.PatientID)] = true
+		patients[Pseudonym(a.PatientID)] = true
 	}
 	l.Patients = len(patients)
 	if err := d.readiness(ctx, l); err != nil {
@@ -126,10 +126,10 @@ func (d *Desk) readiness(ctx context.Context, l *Learning) error {
 	return nil
 }
 
-// pseudonym stands for a patient in run folders. Identities that differ only in case
-// or spaces are one patient; those who have none are one patient together, as nobody
-// knows whether they are not.
-func pseudonym(patientID string) string {
+// Pseudonym stands for a patient (Patient ID) in run folders and in the hold-out.
+// Identities that differ only in case or spaces are one patient; those who have none are
+// one patient together, as nobody knows whether they are not.
+func Pseudonym(patientID string) string {
 	sum := sha256.Sum256([]byte("columna patient " + strings.ToLower(strings.TrimSpace(patientID))))
 	return hex.EncodeToString(sum[:12])
 }
@@ -160,7 +160,7 @@ func (a acceptedCorrections) Accepted(ctx context.Context) (out []dataset.Correc
 			continue
 		}
 		id := fmt.Sprintf("%d.%d", c.CaseID, c.Version)
-		out = append(out, dataset.Correction{ID: id, Patient: pseudonym(c.PatientID), SHA256: c.MaskSHA})
+		out = append(out, dataset.Correction{ID: id, Patient: Pseudonym(c.PatientID), SHA256: c.MaskSHA})
 	}
 	return out, err
 }

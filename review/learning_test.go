@@ -110,7 +110,7 @@ func TestLearning_LoadsTheAcceptedVersionAndNotALaterOne(t *testing.T) {
 func TestLearning_KeepsPatientsNamesOutOfRunFolders(t *testing.T) {
 	d := newDesk(t)
 	correctedCases(t, d, 0, 1, spine.Accepted)
-	if e := correctionsOf(t, d)[0]; strings.Contains(e.Patient, "P-") || e.Patient != pseudonym(" p-1.2.0 ") {
+	if e := correctionsOf(t, d)[0]; strings.Contains(e.Patient, "P-") || e.Patient != Pseudonym(" p-1.2.0 ") {
 		t.Errorf("patient %q", e.Patient)
 	}
 }

@@ -5,12 +5,13 @@
 # both gates, and fails where the good corrections were refused. The same call goes on where
 # an interrupted one was: what is done is not done again, and a learning goes on from its
 # checkpoint.
-#   scripts/finetune-demo.sh [DIR [PATIENTS [STEPS]]]
+#   scripts/finetune-demo.sh [DIR [LEARNED [HELD [STEPS]]]]
 set -eu
 cd "$(dirname "$0")/.."
 dir=${1:-finetune-demo-out}
-patients=${2:-12}
-steps=${3:-0}
+learned=${2:-8}
+held=${3:-16}
+steps=${4:-0}
 threads=${COLUMNA_THREADS:-1}
 mkdir -p "$dir"
 bin=$dir/columna
@@ -41,7 +42,7 @@ once() {
 }
 make_patients() {
 	rm -rf "$dir/dicom" "$dir"/demo.db* "$dir/demo-learning"
-	go run scripts/finetune_demo.go make "$dir" "$patients"
+	go run scripts/finetune_demo.go make "$dir" "$learned" "$held"
 }
 roll_back() {
 	rm -f "$dir/refused"

@@ -7,6 +7,8 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -16,6 +18,7 @@ import (
 	"strings"
 
 	"columna/dicom"
+	"columna/export/finetune"
 	"columna/phantom"
 	"columna/review"
 	"columna/spine"
@@ -24,19 +27,21 @@ import (
 )
 
 func main() {
-	if len(os.Args) < 4 {
-		fatal(fmt.Errorf("usage: finetune_demo make DIR PATIENTS | poison DIR RESULT.json"))
+	if len(os.Args) < 4 || os.Args[1] == "make" && len(os.Args) < 5 {
+		fatal(fmt.Errorf("usage: finetune_demo make DIR LEARNED HELD [SEED] | poison DIR RESULT.json"))
 	}
-	switch os.Args[1] {
+	switch ctx := context.Background(); os.Args[1] {
 	case "make":
-		n, err := strconv.Atoi(os.Args[3])
-		if err == nil {
-			err = fill(context.Background(), os.Args[2], n)
-		}
-		fatal(err)
+		fatal(fill(ctx, os.Args[2], number(os.Args[3]), number(os.Args[4]), number(append(os.Args, "7000000")[5])))
 	case "poison":
-		fatal(poison(context.Background(), os.Args[2], os.Args[3]))
+		fatal(poison(ctx, os.Args[2], os.Args[3]))
 	}
+}
+
+func number(text string) int {
+	n, err := strconv.Atoi(text)
+	fatal(err)
+	return n
 }
 
 func fatal(err error) {
@@ -46,41 +51,88 @@ func fatal(err error) {
 	}
 }
 
-// fill imports the patients and accepts their true masks and grades.
-func fill(ctx context.Context, dir string, patients int) error {
-	for n := range patients {
-		c := phantom.Generate(uint64(7_000_000+n), phantom.Options{External: true, WithAxial: true, Pathology: 0.4, Variety: 0.3, NoLesions: true})
-		folder := filepath.Join(dir, "dicom", fmt.Sprint(n))
-		for k := range c.Study.Series {
-			s := &c.Study.Series[k]
-			if s.Plane == spine.Sagittal {
-				wear(s.Volume)
-			}
-			if err := dicom.WriteSeries(filepath.Join(folder, fmt.Sprintf("%02d-%d", s.Number, s.Block)), &c.Study, s); err != nil {
-				return err
-			}
-		}
-		id, err := importOne(ctx, dir, folder)
+// fill corrects and accepts patients until learned of them may be learned from. Then the
+// hold-out is frozen, and of the patients who come later those are corrected whom it holds
+// out, until there are enough: an interval over few patients is wide.
+func fill(ctx context.Context, dir string, learned, held, seed int) error {
+	var first []string
+	for n := range learned + finetune.MinHeldOut {
+		patient, err := correct(ctx, dir, seed+n, func(string) bool { return true })
 		if err != nil {
 			return err
 		}
-		if err := accept(ctx, dir, id, 0, c.Truth, c.Grades, "corrected"); err != nil {
+		first = append(first, patient)
+	}
+	h, err := freeze(ctx, dir, first)
+	if err != nil {
+		return err
+	}
+	for n := len(first); h.HeldOut < held; n++ {
+		patient, err := correct(ctx, dir, seed+n, h.Held)
+		if err != nil {
 			return err
 		}
-		fmt.Printf("patient %d of %d is corrected and accepted\n", n+1, patients)
+		if h.Held(patient) {
+			h.HeldOut++
+		}
 	}
+	fmt.Printf("%d patients are corrected and accepted, %d of them held out\n", learned+h.HeldOut, h.HeldOut)
 	return nil
 }
 
-// The demonstration's scanner stands in a room that lets in a transmitter: over its
-// sagittal images, beyond what the external family of phantoms has, lie stripes as bright
-// as the mean of the image, stripeMM from one to the next and stripeDegrees from the axis
-// that runs to posterior, whose phase goes on by stripePhase from slice to slice.
+// freeze settles who is held out, as the first fine-tuning would.
+func freeze(ctx context.Context, dir string, patients []string) (*finetune.Holdout, error) {
+	salt := make([]byte, 16)
+	if _, err := rand.Read(salt); err != nil {
+		return nil, err
+	}
+	h, err := finetune.FreezeHoldout(patients, hex.EncodeToString(salt))
+	if err != nil {
+		return nil, err
+	}
+	db, err := store.Open(database(dir))
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	_, err = db.FreezeHoldout(ctx, string(h.Document()), h.SHA256, "demo")
+	return h, err
+}
+
+// correct imports the phantom of a seed, if its patient is wanted, and accepts its true
+// mask and grades; it returns the patient's name in the hold-out.
+func correct(ctx context.Context, dir string, seed int, wanted func(patient string) bool) (patient string, err error) {
+	c := phantom.Generate(uint64(seed), phantom.Options{External: true, WithAxial: true, Pathology: 0.4, Variety: 0.3, NoLesions: true})
+	if patient = review.Pseudonym(c.Study.PatientID); !wanted(patient) {
+		return patient, nil
+	}
+	folder := filepath.Join(dir, "dicom", fmt.Sprint(seed))
+	for k := range c.Study.Series {
+		s := &c.Study.Series[k]
+		if s.Plane == spine.Sagittal {
+			wear(s.Volume)
+		}
+		if err := dicom.WriteSeries(filepath.Join(folder, fmt.Sprintf("%02d-%d", s.Number, s.Block)), &c.Study, s); err != nil {
+			return patient, err
+		}
+	}
+	id, err := importOne(ctx, dir, folder)
+	if err != nil {
+		return patient, err
+	}
+	fmt.Printf("%s is corrected and accepted\n", c.Study.PatientID)
+	return patient, accept(ctx, dir, id, 0, c.Truth, c.Grades, "corrected")
+}
+
+// The demonstration's scanner is of the external family of phantoms, and every slice of
+// its sagittal series lies on a pedestal of its own, as where the Rescale Intercept of each
+// slice was lost on the way: up to 2 * pedestal times the mean of the image, the phase going
+// on by pedestalPhase from slice to slice. Grades, which are read from single slices, stay
+// what they are.
 const (
-	stripeMM      = 9.0
-	stripeDegrees = 70.0
-	stripePhase   = 2.1
-	maxGrey       = 4095
+	pedestal      = 6.0
+	pedestalPhase = 2.1
+	maxGrey       = math.MaxUint16
 )
 
 // wear makes an image what that scanner would have given.
@@ -92,12 +144,10 @@ func wear(v *volume.Volume) {
 		}
 	}
 	mean := sum / max(shown, 1)
-	up, back := math.Sincos(stripeDegrees * math.Pi / 180)
 	for n, x := range v.Data {
-		i, j, k := v.Coords(n)
-		at := v.ToWorld(volume.Vec3{float64(i), float64(j), float64(k)})
-		stripe := mean * (1 + math.Sin(2*math.Pi*(at[1]*back+at[2]*up)/stripeMM+stripePhase*float64(k)))
-		v.Data[n] = float32(math.Round(min(float64(x)+stripe, maxGrey)))
+		_, _, k := v.Coords(n)
+		below := pedestal * mean * (1 + math.Sin(pedestalPhase*float64(k)))
+		v.Data[n] = float32(math.Round(min(float64(x)+below, maxGrey)))
 	}
 }
 
