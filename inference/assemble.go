@@ -204,6 +204,8 @@ func (m *netMap) flags(pieces []piece, c chain) []spine.Flag {
 		add(text, at[lowest])
 	} else if p := passedOver(pieces, c); p != nil {
 		add("A disc at the sacrum was left out: levels may be off by one. Check the numbering.", m.inPatient(*p))
+	} else if p := remnant(pieces, c); p != nil {
+		add("The disc called L5/S1 is small: if it lies within the sacrum, between S1 and S2, all levels are named one too high. Check the numbering.", m.inPatient(*p))
 	}
 	var missing []string
 	for q := lowest + 1; q < highest; q++ {
@@ -223,6 +225,21 @@ func passedOver(pieces []piece, c chain) *piece {
 	for n := range pieces {
 		p := &pieces[n]
 		if p.disc && c.place[n] == none && p.sacrumMM < sacrumToDiscMM+2 && p.size > partialSize/2 {
+			return p
+		}
+	}
+	return nil
+}
+
+// remnantSize is the largest that a disc within the sacrum is likely to be, beside the
+// middle one of the spine.
+const remnantSize = 0.45
+
+// remnant is the disc at the sacrum, where it is small enough to be that of S1/S2 in a
+// sacrum whose first piece was taken for L5.
+func remnant(pieces []piece, c chain) *piece {
+	for n := range pieces {
+		if p := &pieces[n]; c.place[n] == placeL5S1 && p.sacrumMM < sacrumToDiscMM+2 && p.size < remnantSize {
 			return p
 		}
 	}

@@ -182,6 +182,25 @@ func TestAssemble_SaysThatADiscAtTheSacrumWasLeftOut(t *testing.T) {
 	}
 }
 
+func TestAssemble_SaysThatTheDiscAtTheSacrumIsSmall(t *testing.T) {
+	for _, every := range []int{1, 2, 3} {
+		truth := upright.mask(netGrid())
+		for n, l := range truth.Data {
+			if _, _, k := truth.Coords(n); l == uint8(spine.DiscL5S1) && k%every != 0 {
+				truth.Data[n] = 0
+			}
+		}
+		a := answerFor(truth, 0.5, asTold)
+		got, flags := Assemble(context.Background(), a.semantic, a.level, a.grid, a.grid)
+		if d := dice(got, truth, spine.L4); d < 0.9 {
+			t.Fatalf("one slice of the disc in %d: the names are wrong (L4 %.2f)", every, d)
+		}
+		if said := strings.Contains(flagText(flags), "called L5/S1 is small"); said != (every == 3) {
+			t.Errorf("one slice of the disc in %d, flags: %q", every, flagText(flags))
+		}
+	}
+}
+
 // box is the lowest and highest column and row of a structure.
 func box(m *volume.LabelMap, s spine.Structure) (lo, hi [2]int) {
 	lo = [2]int{m.Size[0], m.Size[1]}
