@@ -10,7 +10,7 @@ set -eu
 cd "$(dirname "$0")/.."
 dir=${1:-finetune-demo-out}
 learned=${2:-8}
-held=${3:-16}
+held=${3:-8}
 steps=${4:-0}
 threads=${COLUMNA_THREADS:-1}
 mkdir -p "$dir"
