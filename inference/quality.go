@@ -97,7 +97,7 @@ func flat(v *volume.Volume) bool {
 // shadingFlags names the series that networks did not see as they are.
 func (r *reading) shadingFlags() (out []spine.Flag) {
 	for _, s := range r.evened {
-		out = append(out, spine.Flag{Kind: "input", Text: fmt.Sprintf("The coil shades the %s %s series strongly: its brightness was evened out before it was segmented.", s.Plane, s.Sequence)})
+		out = append(out, spine.Flag{Kind: "input", Text: fmt.Sprintf("The coil shades the %s %s series strongly: its brightness was evened out before it was segmented. Classes of lesions read from it are not to be relied on.", s.Plane, s.Sequence)})
 	}
 	return out
 }
