@@ -104,15 +104,7 @@ func (t *SegmentationTask) supervised(main *graph.Value, aux []*graph.Value) *gr
 	if t.epoch == 0 {
 		return loss.DeepSupervision(main, aux, loss.DeepSupervisionWeight(0))
 	}
-	weight := main.Graph().Input("deep_weight", 1)
-	if len(aux) == 0 {
-		return main
-	}
-	sum := aux[0]
-	for _, a := range aux[1:] {
-		sum = graph.Add(sum, a)
-	}
-	return graph.Add(main, graph.Mul(graph.MulScalar(sum, 1/float64(len(aux))), weight))
+	return loss.DeepSupervisionBy(main, aux, main.Graph().Input("deep_weight", 1))
 }
 
 // levelWeights make the background, nine tenths of all voxels, count for less.
