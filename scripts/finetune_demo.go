@@ -132,8 +132,8 @@ func correct(ctx context.Context, dir string, seed int, wanted func(patient stri
 // The demonstration's scanner is of the external family of phantoms, and every slice of
 // its sagittal series lies on a pedestal of its own, as where the Rescale Intercept of each
 // slice was lost on the way: up to 2 * pedestal times the mean of the image, the phase going
-// on by pedestalPhase from slice to slice. Grades, which are read from single slices, stay
-// what they are.
+// on by pedestalPhase from slice to slice. Grades, which are read from single slices, suffer
+// little from it.
 const (
 	pedestal      = 6.0
 	pedestalPhase = 2.1
